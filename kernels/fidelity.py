@@ -1,0 +1,54 @@
+"""Math fidelity: which bits of the operands the matrix engine multiplies.
+
+Its multipliers take 5 significant bits from register A and 7 from register B, so a product is made in up to four phases:
+
+    phase 0: A_hi * B_hi    1: A_lo * B_hi    2: A_hi * B_lo    3: A_lo * B_lo
+
+LoFi runs phase 0, HiFi2 0-1, HiFi3 0-2, HiFi4 all. In a matmul in0 is B and in1 is A; element-wise, in0 is A.
+Source: spec/numerics.md sections 3.2 to 3.4 (measured).
+"""
+
+from typing import Literal
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from tt_jax.kernels import rounding
+
+Fidelity = Literal["LoFi", "HiFi2", "HiFi3", "HiFi4"]
+
+PHASES: dict[str, int] = {"LoFi": 1, "HiFi2": 2, "HiFi3": 3, "HiFi4": 4}
+
+# Masks of a float32 pattern: what a register contributes in its first phase, and in all phases together.
+A_HIGH, A_USED = np.uint32(0xFFF8_0000), np.uint32(0xFFFF_C000)
+B_HIGH, B_USED = np.uint32(0xFFFE_0000), np.uint32(0xFFFF_E000)
+_BFLOAT16_BITS = np.uint32(0xFFFF_0000)
+
+
+@rounding.straight_through
+def _masked(x: Array, mask: np.uint32) -> Array:
+    if x.dtype == jnp.bfloat16:
+        half = lax.bitcast_convert_type(x, jnp.uint16) & np.uint16(mask >> 16)
+        return lax.bitcast_convert_type(half, jnp.bfloat16)
+    return rounding.from_bits(rounding.bits(x) & mask)
+
+
+def mask(x: Array, mask: np.uint32) -> Array:
+    """`x` (bfloat16 or float32) with the bits outside `mask` cleared: truncated toward zero. Its derivative is the identity."""
+    if x.dtype == jnp.bfloat16 and mask & _BFLOAT16_BITS == _BFLOAT16_BITS:
+        return x
+    return _masked(x, mask)
+
+
+def split(x: Array, high: np.uint32, used: np.uint32) -> tuple[Array, Array]:
+    """`x` as (high, low) parts whose sum is `x` masked with `used`; the subtraction is exact."""
+    top = mask(x, high)
+    return top, mask(x, used) - top
+
+
+def phases(a: Array, b: Array, fidelity: Fidelity) -> list[tuple[Array, Array]]:
+    """The factors of each phase, in order, of registers `a` and `b`."""
+    a_high, a_low = split(a, A_HIGH, A_USED)
+    b_high, b_low = split(b, B_HIGH, B_USED)
+    return [(a_high, b_high), (a_low, b_high), (a_high, b_low), (a_low, b_low)][: PHASES[fidelity]]

@@ -1,0 +1,119 @@
+"""The vector unit (SFPU): exponentials as its kernels compute them, reciprocals, and the activations a matmul can fuse.
+
+A kernel works in float32 and stores to Dst. Source: spec/numerics.md sections 4.1 to 4.3, spec/device_numerics.md (measured).
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from tt_jax.kernels import rounding
+from tt_jax.kernels.packer import to_dst
+
+_SPLITTER = np.float32(4097.0)  # 2**12 + 1: halves a float32 significand (Dekker)
+
+
+def _halves(x: Array) -> tuple[Array, Array]:
+    shifted = x * _SPLITTER
+    high = shifted - (shifted - x)
+    return high, x - high
+
+
+def fused_multiply_add(a: Array, b: Array, c: Array) -> Array:
+    """float32 `a * b + c` rounded once, as the vector unit's multiply-add does.
+
+    Written as error-free transformations (Dekker's product, Knuth's sum), so that the value does not depend on whether the
+    compiler fuses. `|a|` and `|b|` must stay below 2**115. The error terms are themselves added with one rounding, so a
+    result can differ from a true fused one only where that lands on a tie of the last bit.
+    """
+    a_high, a_low = _halves(a)
+    b_high, b_low = _halves(b)
+    product = a * b
+    product_error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    total = product + c
+    virtual = total - product
+    total_error = (product - (total - virtual)) + (c - virtual)
+    return total + (total_error + product_error)
+
+
+def _exponential(evaluate: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """Give an approximation of exp the derivative it approximates: itself."""
+    exponential = jax.custom_jvp(evaluate)
+
+    @exponential.defjvp
+    def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+        y = exponential(primals[0])
+        return y, y * tangents[0]
+
+    return exponential
+
+
+def _bounded(x: Array) -> Array:
+    """`x` clipped to where every exponential has long saturated; NaN counts as infinity of its sign (measured)."""
+    return jnp.where(jnp.isnan(x), jnp.where(jnp.signbit(x), -200.0, 200.0), jnp.clip(x, -200.0, 200.0))
+
+
+_FAST_SLOPE = np.float32(369.329925537109375)  # 256 / ln 2, as the kernel stores it
+_FAST_OFFSET = np.float32(32500.818359375)
+_FAST_FLOOR = np.float32(-88.5)
+
+
+@_exponential
+def exp_fast(x: Array) -> Array:
+    """Schraudolph's exponential, the one softmax uses by default: 16 bits of the result's pattern from one multiply-add.
+
+    `x` float32; returns float32 with at most 8 explicit mantissa bits. Largest relative error 3.1e-2 (measured).
+    """
+    index = fused_multiply_add(jnp.maximum(_bounded(x), _FAST_FLOOR), _FAST_SLOPE, _FAST_OFFSET)
+    index = jnp.floor(jnp.clip(index, 0.0, 65535.0) + 0.5).astype(jnp.uint32)
+    return rounding.from_bits(index << 15)
+
+
+_LOG2_E = np.float32(1.4426950408889634)
+_POLYNOMIAL = (np.float32(1.001953125), np.float32(7.839635491371155e-08), np.float32(4.791750143340323e-15))
+
+
+@_exponential
+def exp_accurate(x: Array) -> Array:
+    """The 21-bit exponential (Moroz 2022) of a 16-bit Dst: 2**t by a quadratic in t's fraction.
+
+    `x` float32; returns float32, largest relative error 1.73e-3 before it is rounded to bfloat16.
+    """
+    t = jnp.clip(fused_multiply_add(_bounded(x), _LOG2_E, np.float32(127.0)), 0.0, 255.0)
+    fixed = (t * 2.0**23).astype(jnp.uint32)
+    fraction = (fixed & 0x7F_FFFF).astype(jnp.float32)
+    constant, linear, quadratic = _POLYNOMIAL
+    p = fused_multiply_add(fraction, fused_multiply_add(fraction, quadratic, linear), constant)
+    return rounding.from_bits((rounding.bits(p) & 0x7F_FFFF) | (fixed >> 23 << 23))
+
+
+def exp(x: Array, approximate: bool, fp32_dest: bool) -> Array:
+    """Dst after exp of float32 `x`: `exp_fast` if `approximate` (`math_approx_mode`), else `exp_accurate`.
+
+    The fast kernel does not round on its way to a 16-bit Dst: it is cut off there.
+    """
+    if not approximate:
+        return to_dst(exp_accurate(x), fp32_dest)
+    return exp_fast(x) if fp32_dest else rounding.truncate_bfloat16(exp_fast(x))
+
+
+def reciprocal(x: Array) -> Array:
+    """float32 `1 / x`, correctly rounded; subnormal inputs count as 0 and give infinity."""
+    return 1.0 / rounding.flush_subnormals(x)
+
+
+# Activations that a matmul applies to Dst before it packs. Each is the exact function in float32: after the packer's rounding
+# within 1 bfloat16 ULP of the device (spec/numerics.md section 4.3). Relu is exact.
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "relu": jax.nn.relu,
+    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+    "silu": jax.nn.silu,
+    "sigmoid": jax.nn.sigmoid,
+    "tanh": jnp.tanh,
+    "square": lax.square,
+    "sqrt": jnp.sqrt,
+    "exp": jnp.exp,
+}

@@ -1,0 +1,70 @@
+"""Softmax over the last axis, stage by stage as the device's kernel runs it.
+
+Every stage is a pass through Dst and the packer, so every stage rounds. With a 32-bit Dst (the default):
+
+    x = RTA(in * scale); x = RTA(x + mask)       only with a mask; the scale is rounded to bfloat16 first
+    e = RTA(exp(x - max(x)))                      approximate exp by default
+    r = 1 / rowsum(e)                             kept in float32, read back as TF32
+    y = pack(e * r)                               FPU product, HiFi3
+
+Source: spec/device_numerics.md, "softmax" (measured, bit for bit but for the row sum, which the device makes in groups of
+eight with about 12 bits; here it is a float32 sum).
+"""
+
+import math
+
+import jax.numpy as jnp
+from jax import Array
+
+from tt_jax.kernels import rounding
+from tt_jax.kernels.eltwise import fpu_product, fpu_sum, operand
+from tt_jax.kernels.fidelity import A_USED, Fidelity, mask
+from tt_jax.kernels.packer import Float, pack, to_dst
+from tt_jax.kernels.sfpu import exp, reciprocal
+
+
+def softmax(
+    x: Array,
+    *,
+    dtype: Float,
+    fidelity: Fidelity = "HiFi3",
+    approximate: bool = True,
+    fp32_dest: bool = True,
+    numeric_stable: bool = True,
+) -> Array:
+    """Softmax of `x` `[..., w]` over its last axis, packed as `dtype`. `x` is a carrier array, or float32 register values."""
+    value = operand(x, fp32_dest)
+    if numeric_stable:
+        value = to_dst(fpu_sum(value, -value.max(-1, keepdims=True)), fp32_dest)
+        value = rounding.widen(value)
+    between = "float32" if fp32_dest and dtype == "float32" else "bfloat16"
+    e = operand(pack(exp(value, approximate, fp32_dest), between), fp32_dest)
+    total = rounding.widen(to_dst(mask(e, A_USED).sum(-1, keepdims=True), fp32_dest))
+    inverse = operand(to_dst(reciprocal(total), fp32_dest), fp32_dest)
+    return pack(fpu_product(e, inverse, fidelity, fp32_dest), dtype)
+
+
+def scale_mask_softmax(
+    x: Array,
+    scale: float,
+    attention_mask: Array,
+    *,
+    dtype: Float,
+    fidelity: Fidelity = "HiFi3",
+    approximate: bool = True,
+    fp32_dest: bool = True,
+    numeric_stable: bool = True,
+) -> Array:
+    """Softmax of `x * scale + attention_mask` over the last axis. The mask broadcasts against `x` `[b, heads, rows, w]`."""
+    factor = rounding.nearest_even_bfloat16(jnp.full((), scale, jnp.float32))
+    between = "float32" if fp32_dest and dtype == "float32" else "bfloat16"
+    scaled = pack(fpu_product(operand(x, fp32_dest), operand(factor, fp32_dest), fidelity, fp32_dest), between)
+    masked = pack(to_dst(fpu_sum(operand(scaled, fp32_dest), operand(attention_mask, fp32_dest)), fp32_dest), between)
+    return softmax(
+        masked, dtype=dtype, fidelity=fidelity, approximate=approximate, fp32_dest=fp32_dest, numeric_stable=numeric_stable
+    )
+
+
+def head_scale(head_size: int | None) -> float:
+    """The attention scale 1/sqrt(head_size); 1 if no head size is given."""
+    return 1.0 if head_size is None else 1.0 / math.sqrt(head_size)

@@ -1,0 +1,75 @@
+"""TT-NN without the hardware, in JAX.
+
+    import tt_jax as tt
+
+    memory = tt.MemoryState.create(tt.N150)
+    memory, x = tt.from_array(memory, array, dtype=tt.bfloat16, layout=tt.TILE_LAYOUT)
+    memory, y = tt.matmul(memory, x, x)
+
+Every operation takes the memory first and returns it first; after that, names, arguments and defaults are ttnn's.
+"""
+
+from importlib.metadata import version
+
+from tt_jax import kernels as kernels
+from tt_jax import model_preprocessing as model_preprocessing
+from tt_jax import transformer as transformer
+from tt_jax.compute import ComputeKernelConfig as ComputeKernelConfig
+from tt_jax.compute import CoreGrid as CoreGrid
+from tt_jax.compute import MathFidelity as MathFidelity
+from tt_jax.devices import E150 as E150
+from tt_jax.devices import N150 as N150
+from tt_jax.devices import N300 as N300
+from tt_jax.devices import P100 as P100
+from tt_jax.devices import P150 as P150
+from tt_jax.devices import PROFILES as PROFILES
+from tt_jax.devices import DeviceProfile as DeviceProfile
+from tt_jax.dtypes import DataType as DataType
+from tt_jax.dtypes import bfloat4_b as bfloat4_b
+from tt_jax.dtypes import bfloat8_b as bfloat8_b
+from tt_jax.dtypes import bfloat16 as bfloat16
+from tt_jax.dtypes import float32 as float32
+from tt_jax.dtypes import int32 as int32
+from tt_jax.dtypes import uint8 as uint8
+from tt_jax.dtypes import uint16 as uint16
+from tt_jax.dtypes import uint32 as uint32
+from tt_jax.errors import ArgumentError as ArgumentError
+from tt_jax.errors import DeallocatedError as DeallocatedError
+from tt_jax.errors import L1ClashError as L1ClashError
+from tt_jax.errors import OutOfMemoryError as OutOfMemoryError
+from tt_jax.errors import TTError as TTError
+from tt_jax.layout import ROW_MAJOR_LAYOUT as ROW_MAJOR_LAYOUT
+from tt_jax.layout import TILE_LAYOUT as TILE_LAYOUT
+from tt_jax.layout import TILE_SIZE as TILE_SIZE
+from tt_jax.layout import Layout as Layout
+from tt_jax.memory import DRAM_MEMORY_CONFIG as DRAM_MEMORY_CONFIG
+from tt_jax.memory import L1_MEMORY_CONFIG as L1_MEMORY_CONFIG
+from tt_jax.memory import Block as Block
+from tt_jax.memory import Buffer as Buffer
+from tt_jax.memory import BufferType as BufferType
+from tt_jax.memory import MemoryConfig as MemoryConfig
+from tt_jax.memory import MemoryState as MemoryState
+from tt_jax.memory import MemoryView as MemoryView
+from tt_jax.memory import TensorMemoryLayout as TensorMemoryLayout
+from tt_jax.ops.binary import add as add
+from tt_jax.ops.binary import multiply as multiply
+from tt_jax.ops.binary import subtract as subtract
+from tt_jax.ops.creation import deallocate as deallocate
+from tt_jax.ops.creation import from_array as from_array
+from tt_jax.ops.creation import to_array as to_array
+from tt_jax.ops.data_movement import permute as permute
+from tt_jax.ops.data_movement import reshape as reshape
+from tt_jax.ops.data_movement import transpose as transpose
+from tt_jax.ops.layout import reallocate as reallocate
+from tt_jax.ops.layout import to_layout as to_layout
+from tt_jax.ops.layout import to_memory_config as to_memory_config
+from tt_jax.ops.layout import typecast as typecast
+from tt_jax.ops.matmul import linear as linear
+from tt_jax.ops.matmul import matmul as matmul
+from tt_jax.ops.softmax import softmax as softmax
+from tt_jax.program import ProgramCache as ProgramCache
+from tt_jax.program import active_cache as active_cache
+from tt_jax.tensor import Tensor as Tensor
+from tt_jax.tensor import TensorSpec as TensorSpec
+
+__version__ = version("tt-jax")

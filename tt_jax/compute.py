@@ -1,0 +1,48 @@
+"""How an operation computes: math fidelity, accumulation, approximation, and the grid of cores it runs on."""
+
+import dataclasses
+import enum
+
+
+class MathFidelity(enum.Enum):
+    """Phases of the matrix engine's multipliers; the values are ttnn's own. See `tt_jax.kernels.fidelity`."""
+
+    LoFi = 0
+    HiFi2 = 2
+    HiFi3 = 3
+    HiFi4 = 4
+
+    __hash__ = object.__hash__  # members are singletons; see DataType
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class ComputeKernelConfig:
+    """An operation's choices of arithmetic (ttnn's `WormholeComputeKernelConfig`; the defaults are its own but for fidelity).
+
+    Attributes:
+        math_fidelity: phases per product.
+        math_approx_mode: the vector unit's fast approximations.
+        fp32_dest_acc_en: a 32-bit destination register, else 16-bit.
+        packer_l1_acc: partial sums of K blocks are added in L1 by the packer.
+    """
+
+    math_fidelity: MathFidelity = MathFidelity.LoFi
+    math_approx_mode: bool = True
+    fp32_dest_acc_en: bool = False
+    packer_l1_acc: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class CoreGrid:
+    """A rectangle of `y` rows and `x` columns of cores."""
+
+    y: int
+    x: int
+
+    @property
+    def num_cores(self) -> int:
+        """Cores of the grid."""
+        return self.x * self.y

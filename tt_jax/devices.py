@@ -1,0 +1,92 @@
+"""Device profiles: what an allocator and a scheduler need to know of a board.
+
+Source: spec/memory.md section 1.1. Wormhole and Blackhole figures are measured on ttnn 0.81.1 with its default dispatch;
+E150 (Grayskull, the card of the original tutorial, no longer in ttnn) is from documents and general knowledge, and marked
+`approximate`.
+"""
+
+import dataclasses
+from typing import Literal
+
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+
+
+@dataclasses.dataclass(frozen=True)
+class DeviceProfile:
+    """One chip. Sizes in bytes; `grid` is the compute grid `(x, y)` that also stores L1 buffers."""
+
+    name: str
+    arch: Literal["grayskull", "wormhole", "blackhole"]
+    grid: tuple[int, int]
+    l1_size: int
+    firmware_end: int  # first byte of L1 that the kernel-configuration ring may use
+    l1_unreserved_base: int
+    dram_banks: int
+    dram_bank_end: int
+    dram_unreserved_base: int
+    dram_alignment: int
+    l1_alignment: int = 16
+    approximate: bool = False
+
+    @property
+    def l1_banks(self) -> int:
+        """L1 banks: one per core of the compute grid."""
+        return self.grid[0] * self.grid[1]
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return f"DeviceProfile({self.name!r})"
+
+
+def _wormhole(name: str) -> DeviceProfile:
+    return DeviceProfile(
+        name=name,
+        arch="wormhole",
+        grid=(8, 8),
+        l1_size=1464 * KIB,
+        firmware_end=35_168,
+        l1_unreserved_base=105_824,
+        dram_banks=12,
+        dram_bank_end=GIB,
+        dram_unreserved_base=MIB + 64,
+        dram_alignment=32,
+    )
+
+
+def _blackhole(name: str, grid: tuple[int, int], dram_banks: int) -> DeviceProfile:
+    return DeviceProfile(
+        name=name,
+        arch="blackhole",
+        grid=grid,
+        l1_size=1536 * KIB,
+        firmware_end=41_088,
+        l1_unreserved_base=111_744,
+        dram_banks=dram_banks,
+        dram_bank_end=4_278_190_080,
+        dram_unreserved_base=MIB + 128,
+        dram_alignment=64,
+    )
+
+
+N150 = _wormhole("n150")
+N300 = _wormhole("n300")
+P100 = _blackhole("p100", (11, 10), dram_banks=7)
+P150 = _blackhole("p150", (13, 10), dram_banks=8)
+E150 = DeviceProfile(
+    name="e150",
+    arch="grayskull",
+    grid=(12, 9),
+    l1_size=MIB,
+    firmware_end=50 * KIB,  # assumed
+    l1_unreserved_base=120 * KIB,  # assumed: firmware, then a kernel-configuration ring as on the later chips
+    dram_banks=8,
+    dram_bank_end=GIB,
+    dram_unreserved_base=MIB,  # assumed
+    dram_alignment=32,
+    approximate=True,
+)
+
+PROFILES = {profile.name: profile for profile in (N150, N300, P100, P150, E150)}
+"""Every profile by its name: "n150", "n300", "p100", "p150", "e150"."""

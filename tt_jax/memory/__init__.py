@@ -1,0 +1,13 @@
+"""Device memory: placement, the allocator, and the state that is threaded through a program."""
+
+from tt_jax.memory.bank import Bank as Bank
+from tt_jax.memory.bank import Block as Block
+from tt_jax.memory.bank import Region as Region
+from tt_jax.memory.config import DRAM_MEMORY_CONFIG as DRAM_MEMORY_CONFIG
+from tt_jax.memory.config import L1_MEMORY_CONFIG as L1_MEMORY_CONFIG
+from tt_jax.memory.config import BufferType as BufferType
+from tt_jax.memory.config import MemoryConfig as MemoryConfig
+from tt_jax.memory.config import TensorMemoryLayout as TensorMemoryLayout
+from tt_jax.memory.state import Buffer as Buffer
+from tt_jax.memory.state import MemoryState as MemoryState
+from tt_jax.memory.state import MemoryView as MemoryView

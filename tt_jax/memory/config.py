@@ -1,0 +1,53 @@
+"""Where a tensor is to live: buffer type and distribution over banks."""
+
+import dataclasses
+import enum
+
+
+class BufferType(enum.Enum):
+    """Kinds of device memory; the values are ttnn's own."""
+
+    DRAM = 0
+    L1 = 1
+    L1_SMALL = 3
+    TRACE = 4
+
+    __hash__ = object.__hash__  # members are singletons; see DataType
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class TensorMemoryLayout(enum.Enum):
+    """How pages are dealt to banks. Only INTERLEAVED (round robin over all banks) is modelled so far."""
+
+    INTERLEAVED = 0
+    HEIGHT_SHARDED = 2
+    WIDTH_SHARDED = 3
+    BLOCK_SHARDED = 4
+    ND_SHARDED = 5
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class MemoryConfig:
+    """Placement of a tensor: `buffer_type` and `memory_layout`. The default is interleaved DRAM."""
+
+    memory_layout: TensorMemoryLayout = TensorMemoryLayout.INTERLEAVED
+    buffer_type: BufferType = BufferType.DRAM
+
+    def __post_init__(self) -> None:
+        if self.memory_layout is not TensorMemoryLayout.INTERLEAVED:
+            raise NotImplementedError(f"memory layout {self.memory_layout.name} is not modelled yet: use INTERLEAVED")
+        if self.buffer_type not in (BufferType.DRAM, BufferType.L1):
+            raise NotImplementedError(
+                f"an interleaved tensor lives in DRAM or L1, not {self.buffer_type.name} (which serves sharded tensors and traces)"
+            )
+
+
+DRAM_MEMORY_CONFIG = MemoryConfig(buffer_type=BufferType.DRAM)
+L1_MEMORY_CONFIG = MemoryConfig(buffer_type=BufferType.L1)

@@ -1,0 +1,188 @@
+"""MemoryState: what is live in each kind of device memory, as one immutable value threaded through a program.
+
+It is a pytree without leaves, hashable and canonical: the device profile and the live blocks, nothing else. A program that
+frees what it allocates returns an *equal* state, so `jax.jit` traces it once and `jax.lax.scan` can carry it.
+"""
+
+from typing import NamedTuple
+
+import jax
+
+from tt_jax.devices import N150, DeviceProfile
+from tt_jax.errors import ArgumentError, DeallocatedError, OutOfMemoryError
+from tt_jax.memory.bank import Bank, Block, Region
+from tt_jax.memory.config import BufferType
+
+KERNEL_CONFIG_BYTES = 69 * 1024
+TRACE_GRANULE = 8192
+
+
+class Buffer(NamedTuple):
+    """A tensor's place: `size` bytes at `address` in every bank of `buffer_type`. A tensor without elements has size 0."""
+
+    buffer_type: BufferType
+    address: int
+    size: int
+
+
+class MemoryView(NamedTuple):
+    """Use of one buffer type, in bytes per bank; the fields are those of ttnn's `get_memory_view`."""
+
+    num_banks: int
+    total_bytes_per_bank: int
+    total_bytes_allocated_per_bank: int
+    total_bytes_free_per_bank: int
+    largest_contiguous_bytes_free_per_bank: int
+
+
+def _round_up(size: int, multiple: int) -> int:
+    return -(-size // multiple) * multiple
+
+
+@jax.tree_util.register_static
+class MemoryState:
+    """The memory of one device. Make the first one with `MemoryState.create`; operations return the next ones."""
+
+    __slots__ = ("_banks", "_hash", "device")
+
+    device: DeviceProfile
+
+    def __init__(self, device: DeviceProfile, banks: dict[BufferType, Bank]):
+        self.device = device
+        self._banks = banks
+        self._hash: int | None = None
+
+    @classmethod
+    def create(
+        cls, device: DeviceProfile = N150, *, l1_small_size: int = 0, trace_region_size: int = 0, worker_l1_size: int = 0
+    ) -> "MemoryState":
+        """The empty memory of `device`, as `ttnn.open_device` with these arguments leaves it.
+
+        Args:
+            l1_small_size: bytes per core taken from the top of L1 for L1_SMALL.
+            trace_region_size: bytes of DRAM, over all banks, kept for traces.
+            worker_l1_size: bytes of L1 per core for buffers; 0 for all that firmware leaves.
+
+        Raises:
+            ArgumentError: a size is negative or larger than what there is.
+
+        Source: spec/memory.md section 1.3 (measured).
+        """
+        dram_alignment = device.dram_alignment
+        for name, size, limit in (
+            ("l1_small_size", l1_small_size, device.l1_size - device.l1_unreserved_base),
+            ("worker_l1_size", worker_l1_size, device.l1_size - device.firmware_end),
+            ("trace_region_size", trace_region_size, device.dram_banks * (device.dram_bank_end - device.dram_unreserved_base)),
+        ):
+            if not 0 <= size <= limit:
+                raise ArgumentError(f"{name} is {size:,} B; on {device.name} it lies between 0 and {limit:,} B")
+        l1_base = _round_up(device.l1_size - worker_l1_size, dram_alignment) if worker_l1_size else device.l1_unreserved_base
+        l1_end = device.l1_size - _round_up(l1_small_size, dram_alignment)
+        trace = _round_up(-(-trace_region_size // device.dram_banks), TRACE_GRANULE)
+        dram_end = device.dram_bank_end - trace
+        regions = {
+            BufferType.DRAM: Region(device.dram_unreserved_base, dram_end, dram_alignment, bottom_up=True),
+            BufferType.L1: Region(l1_base, l1_end, dram_alignment, bottom_up=False),
+            BufferType.L1_SMALL: Region(l1_end, device.l1_size, dram_alignment, bottom_up=False),
+            BufferType.TRACE: Region(dram_end, device.dram_bank_end, dram_alignment, bottom_up=True),
+        }
+        return cls(device, {kind: Bank(region) for kind, region in regions.items()})
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return (
+            isinstance(other, MemoryState)
+            and hash(self) == hash(other)
+            and self.device == other.device
+            and self._banks == other._banks
+        )
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash((self.device, *self._banks.values()))
+        return self._hash
+
+    def __repr__(self) -> str:
+        used = ", ".join(
+            f"{kind.name} {bank.allocated:,} of {bank.region.size:,} B per bank"
+            for kind, bank in self._banks.items()
+            if bank.live or kind in (BufferType.DRAM, BufferType.L1)
+        )
+        return f"MemoryState({self.device.name}: {used})"
+
+    def num_banks(self, buffer_type: BufferType) -> int:
+        """Banks over which a buffer of this type is spread."""
+        return self.device.dram_banks if buffer_type in (BufferType.DRAM, BufferType.TRACE) else self.device.l1_banks
+
+    def live(self, buffer_type: BufferType) -> tuple[Block, ...]:
+        """The live blocks of a buffer type by address."""
+        return self._banks[buffer_type].live
+
+    def region(self, buffer_type: BufferType) -> Region:
+        """The address range that buffers of this type may have."""
+        return self._banks[buffer_type].region
+
+    def lowest_occupied(self, buffer_type: BufferType) -> int | None:
+        """The lowest live address of a buffer type, None if nothing is live."""
+        return self._banks[buffer_type].lowest_occupied
+
+    def view(self, buffer_type: BufferType) -> MemoryView:
+        """Use of a buffer type, bytes per bank."""
+        bank = self._banks[buffer_type]
+        allocated = bank.allocated
+        return MemoryView(
+            self.num_banks(buffer_type), bank.region.size, allocated, bank.region.size - allocated, bank.largest_free
+        )
+
+    def is_live(self, buffer: Buffer) -> bool:
+        """Whether `buffer` is allocated in this state. One freed and handed out again, address and size equal, counts as live."""
+        return buffer.size == 0 or self._banks[buffer.buffer_type].holds(Block(buffer.address, buffer.size))
+
+    def allocate(self, buffer_type: BufferType, size: int) -> tuple["MemoryState", Buffer]:
+        """The state with `size` more bytes per bank allocated, and their place. Raises OutOfMemoryError if no hole fits."""
+        if size == 0:
+            return self, Buffer(buffer_type, 0, 0)
+        allocated = self._banks[buffer_type].allocate(size)
+        if allocated is None:
+            raise OutOfMemoryError(self._shortage(buffer_type, size))
+        bank, block = allocated
+        return self._with(buffer_type, bank), Buffer(buffer_type, block.address, block.size)
+
+    def deallocate(self, buffer: Buffer) -> "MemoryState":
+        """The state without `buffer`. Raises DeallocatedError if it is not live."""
+        if buffer.size == 0:
+            return self
+        try:
+            bank = self._banks[buffer.buffer_type].deallocate(Block(buffer.address, buffer.size))
+        except KeyError:
+            raise DeallocatedError(
+                f"the {buffer.buffer_type.name} buffer at {buffer.address:,} ({buffer.size:,} B per bank) is not allocated in this "
+                "memory state: it was freed before, or belongs to another state. Pass on the memory that the last operation returned"
+            ) from None
+        return self._with(buffer.buffer_type, bank)
+
+    def _with(self, buffer_type: BufferType, bank: Bank) -> "MemoryState":
+        banks = self._banks.copy()
+        banks[buffer_type] = bank
+        return MemoryState(self.device, banks)
+
+    def _shortage(self, buffer_type: BufferType, size: int) -> str:
+        view = self.view(buffer_type)
+        largest = sorted(self.live(buffer_type), key=lambda block: -block.size)[:5]
+        listed = "; ".join(f"{block.size:,} B at {block.address:,}" for block in largest) or "none"
+        if size > view.total_bytes_per_bank:
+            advice = "It is larger than a whole bank: split the tensor" + (
+                " or place it in DRAM." if buffer_type is BufferType.L1 else "."
+            )
+        elif size <= view.total_bytes_free_per_bank:
+            advice = "The free bytes are in pieces: deallocate a buffer beside a hole, or `reallocate` the live ones."
+        elif buffer_type is BufferType.L1:
+            advice = "Deallocate a buffer that is no longer needed, or place one in DRAM."
+        else:
+            advice = "Deallocate a buffer that is no longer needed."
+        return (
+            f"{buffer_type.name} of {self.device.name} cannot take {size:,} B per bank: {view.total_bytes_free_per_bank:,} of "
+            f"{view.total_bytes_per_bank:,} B are free in each of {view.num_banks} banks, the largest hole has "
+            f"{view.largest_contiguous_bytes_free_per_bank:,} B. Largest live buffers, per bank: {listed}. {advice}"
+        )

@@ -1,0 +1,82 @@
+"""Arrays onto the device and back, and freeing them."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from tt_jax.dtypes import DataType, bfloat16, default_dtype
+from tt_jax.errors import ArgumentError
+from tt_jax.kernels import block_float, rounding
+from tt_jax.layout import Layout
+from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig, MemoryState
+from tt_jax.program import free, require_tensor
+from tt_jax.tensor import Tensor, TensorSpec
+
+
+@functools.partial(jax.jit, static_argnames="dtype")
+def _to_carrier(x: Array, dtype: DataType) -> Array:
+    """`x` as the carrier of `dtype`, by the host's conversions."""
+    if not dtype.is_float:
+        return x.astype(dtype.carrier)  # truncates toward zero
+    if x.dtype == jnp.bfloat16 and dtype is bfloat16:
+        return x
+    wide = x if x.dtype == jnp.bfloat16 else x.astype(jnp.float32)
+    if dtype.is_block_float:
+        return block_float.quantize(wide, dtype.kernel_name, "host").astype(jnp.bfloat16)  # type: ignore[arg-type]
+    return rounding.host_bfloat16(wide) if dtype is bfloat16 else rounding.widen(wide)
+
+
+def from_array(
+    memory: MemoryState,
+    array: ArrayLike | jax.ShapeDtypeStruct,
+    *,
+    dtype: DataType | None = None,
+    layout: Layout | None = None,
+    memory_config: MemoryConfig = DRAM_MEMORY_CONFIG,
+) -> tuple[MemoryState, Tensor]:
+    """Put `array` on the device: the memory with its buffer allocated, and the tensor.
+
+    Args:
+        array: anything `jnp.asarray` takes, any rank; or a `jax.ShapeDtypeStruct`, for a tensor without values, on which
+            operations validate, allocate and count programs but compute nothing.
+        dtype: float32 sources are rounded by the host's rules (bfloat16 to nearest even, block floats as in
+            `kernels.block_float`), integers cut. By default float32, bfloat16, int32, uint32, uint16 and uint8 keep
+            theirs, float16 becomes bfloat16, int64 uint32, int16 uint16, bool uint8 (ttnn's rule).
+        layout: ROW_MAJOR by default, TILE for a block float.
+
+    Raises:
+        ArgumentError: no TT-NN dtype for the array's, or a block float in ROW_MAJOR layout.
+        OutOfMemoryError: it does not fit.
+    """
+    abstract = isinstance(array, jax.ShapeDtypeStruct)
+    if dtype is None:
+        dtype = default_dtype(getattr(array, "dtype", None) or jnp.asarray(array).dtype)
+    if layout is None:
+        layout = Layout.TILE if dtype.is_block_float else Layout.ROW_MAJOR
+    source = array if abstract else jnp.asarray(array)
+    if dtype.is_block_float and source.ndim == 0:
+        raise ArgumentError(f"from_array: {dtype.kernel_name} shares exponents along the last axis, and a scalar has none")
+    spec = TensorSpec(tuple(source.shape), dtype, layout, memory_config)
+    memory, buffer = memory.allocate(memory_config.buffer_type, spec.bytes_per_bank(memory.device))
+    values = jax.ShapeDtypeStruct(spec.shape, dtype.carrier) if abstract else _to_carrier(source, dtype)
+    return memory, Tensor(values, spec, buffer)  # type: ignore[arg-type]
+
+
+def to_array(tensor: Tensor) -> Array:
+    """The values of `tensor` `[shape]`, read back; nothing changes.
+
+    bfloat16 comes as bfloat16, block floats as float32 (as `to_torch` gives them), integers as themselves.
+    """
+    tensor = require_tensor("to_array", "tensor", tensor)
+    return tensor.array.astype(jnp.float32) if tensor.dtype.is_block_float else tensor.array
+
+
+def deallocate(memory: MemoryState, *tensors: Tensor) -> MemoryState:
+    """`memory` without the buffers of `tensors`. Views share a buffer: freeing one frees it for all.
+
+    Raises DeallocatedError if a buffer is not live in `memory`, and then frees none.
+    """
+    return free(memory, [require_tensor("deallocate", "tensors", tensor).buffer for tensor in tensors])

@@ -1,0 +1,127 @@
+"""Reshape, permute and transpose."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from tt_jax.errors import ArgumentError
+from tt_jax.kernels import block_float
+from tt_jax.layout import TILE_SIZE, Layout
+from tt_jax.memory import MemoryConfig, MemoryState
+from tt_jax.ops._arguments import normalize_dim
+from tt_jax.program import Operation, launch, require_tensor
+from tt_jax.tensor import Tensor, TensorSpec
+
+
+class _Reshape(NamedTuple):
+    spec: TensorSpec
+
+
+class _Permute(NamedTuple):
+    dims: tuple[int, ...]
+    memory_config: MemoryConfig
+
+
+def regrouped(x: Array, spec: TensorSpec) -> Array:
+    """Moved values of `spec`'s dtype, packed anew by the device if they share exponents: groups follow the last axis."""
+    return block_float.quantize(x, spec.dtype.kernel_name, "device") if spec.dtype.is_block_float else x  # type: ignore[arg-type]
+
+
+def _reshape_kernel(attributes: _Reshape, specs: tuple[TensorSpec], x: Array) -> tuple[Array]:
+    return (regrouped(x.reshape(attributes.spec.shape), attributes.spec),)
+
+
+def _permute_specs(attributes: _Permute, specs: tuple[TensorSpec]) -> tuple[TensorSpec]:
+    (x,) = specs
+    return (TensorSpec(tuple(x.shape[d] for d in attributes.dims), x.dtype, x.layout, attributes.memory_config),)
+
+
+def _permute_kernel(attributes: _Permute, specs: tuple[TensorSpec], x: Array) -> tuple[Array]:
+    y = x.transpose(attributes.dims)
+    return (y if attributes.dims[-1] == len(attributes.dims) - 1 else regrouped(y, specs[0]),)
+
+
+_RESHAPE = Operation("reshape", lambda attributes, specs: (attributes.spec,), _reshape_kernel)
+_PERMUTE = Operation("permute", _permute_specs, _permute_kernel)
+
+
+def _resolve_shape(shape: Sequence[int], volume: int, was: tuple[int, ...]) -> tuple[int, ...]:
+    shape = tuple(int(s) for s in shape)
+    if shape.count(-1) == 1:
+        known = math.prod(s for s in shape if s != -1)
+        if known and volume % known == 0:
+            shape = tuple(volume // known if s == -1 else s for s in shape)
+    if any(s < 0 for s in shape) or math.prod(shape) != volume:
+        raise ArgumentError(f"reshape: {was} has {volume} elements and cannot become {shape}; at most one dimension may be -1")
+    return shape
+
+
+def _is_view(x: TensorSpec, shape: tuple[int, ...]) -> bool:
+    """Whether the pages of `x` are those of `shape` too. Source: reference data, op_specs and mha_traces (measured)."""
+    if not shape or not x.shape or x.shape[-1] != shape[-1]:
+        return x.shape == shape
+    if x.layout is Layout.ROW_MAJOR:
+        return True
+    height, was = (shape[-2] if len(shape) > 1 else 1), (x.shape[-2] if len(x.shape) > 1 else 1)
+    return height == was or (height % TILE_SIZE == 0 and was % TILE_SIZE == 0)
+
+
+def reshape(
+    memory: MemoryState, tensor: Tensor, shape: Sequence[int], *, memory_config: MemoryConfig | None = None
+) -> tuple[MemoryState, Tensor]:
+    """`tensor` with another shape of the same volume; one dimension may be -1.
+
+    A view, sharing the buffer, where the pages stay what they are: the last dimension is kept and, in TILE layout, the one
+    before it is kept or both are whole tiles. Otherwise a program makes a new buffer.
+
+    Raises ArgumentError if the volumes differ.
+    """
+    x = require_tensor("reshape", "tensor", tensor)
+    target = _resolve_shape(shape, math.prod(x.shape), x.shape)
+    spec = x.spec.replace(shape=target, memory_config=memory_config or x.memory_config)
+    if _is_view(x.spec, target) and spec.memory_config == x.memory_config:
+        return memory, Tensor(_reshaped(x, target), spec, x.buffer)
+    memory, (y,) = launch(memory, _RESHAPE, (x,), _Reshape(spec))
+    return memory, y
+
+
+def _reshaped(x: Tensor, shape: tuple[int, ...]) -> Array:
+    if isinstance(x.array, jax.ShapeDtypeStruct):
+        return jax.ShapeDtypeStruct(shape, x.array.dtype)  # type: ignore[return-value]
+    return jnp.reshape(x.array, shape)
+
+
+def permute(
+    memory: MemoryState, tensor: Tensor, dims: Sequence[int], *, memory_config: MemoryConfig | None = None
+) -> tuple[MemoryState, Tensor]:
+    """`tensor` with its dimensions in the order `dims`; the same tensor if that is the order it has.
+
+    A block float whose last dimension moves is packed anew, since its groups change. Raises ArgumentError unless `dims`
+    names every dimension once.
+    """
+    x = require_tensor("permute", "tensor", tensor)
+    rank = len(x.shape)
+    order = tuple(normalize_dim("permute", int(d), rank) for d in dims)
+    if sorted(order) != list(range(rank)):
+        raise ArgumentError(f"permute: dims {tuple(dims)} must name each of the {rank} dimensions of {x.shape} once")
+    memory_config = memory_config or x.memory_config
+    if order == tuple(range(rank)) and memory_config == x.memory_config:
+        return memory, x
+    memory, (y,) = launch(memory, _PERMUTE, (x,), _Permute(order, memory_config))
+    return memory, y
+
+
+def transpose(
+    memory: MemoryState, tensor: Tensor, dim1: int, dim2: int, *, memory_config: MemoryConfig | None = None
+) -> tuple[MemoryState, Tensor]:
+    """`tensor` with two dimensions exchanged; as `permute`."""
+    x = require_tensor("transpose", "tensor", tensor)
+    rank = len(x.shape)
+    order = list(range(rank))
+    a, b = normalize_dim("transpose", dim1, rank), normalize_dim("transpose", dim2, rank)
+    order[a], order[b] = b, a
+    return permute(memory, x, order, memory_config=memory_config)

@@ -1,0 +1,243 @@
+"""Programs: what an operation compiles to for given specs, the cache that keeps them, and `launch`, the door to all of it.
+
+An operation is three pure pieces: its output specs (validation and shapes, no arrays), its kernel (arrays only), and the L1
+that its program takes while it runs. `launch` does the rest, in one place and one order, so that whatever fails leaves the
+memory state, the program cache and the inputs as they were.
+"""
+
+import contextvars
+import dataclasses
+import functools
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import jax
+from jax import Array
+
+from tt_jax.devices import DeviceProfile
+from tt_jax.errors import ArgumentError, DeallocatedError, L1ClashError
+from tt_jax.memory import Buffer, BufferType, MemoryState
+from tt_jax.tensor import Tensor, TensorSpec
+
+Specs = tuple[TensorSpec | None, ...]
+
+
+class Footprint(NamedTuple):
+    """Static buffers of a program: `size` bytes from the L1 base of each core of the rectangle from (0, 0) to `last_core`."""
+
+    size: int
+    last_core: tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Operation:
+    """A device operation, by its three pure pieces. `specs` has None where an input is a bare array (a scalar).
+
+    Attributes:
+        name: as ttnn spells it.
+        output_specs: `(attributes, specs) -> specs of the outputs`; raises ArgumentError.
+        kernel: `(attributes, specs, *arrays) -> arrays of the outputs`.
+        in_place: index of the input whose buffer takes the (only) output, None for a new buffer.
+        footprint: `(attributes, specs, memory before the launch) -> Footprint`, or None where it is not known; then
+            nothing is checked.
+    """
+
+    name: str
+    output_specs: Callable[[Any, Any], tuple[TensorSpec, ...]]
+    kernel: Callable[..., tuple[Array, ...]]
+    in_place: int | None = None
+    footprint: Callable[[Any, Any, MemoryState], Footprint | None] | None = None
+
+
+class Program:
+    """An operation made ready for one set of specs and attributes on one device: output specs, block sizes, compiled kernel."""
+
+    __slots__ = ("footprint", "kernel", "operation", "outputs", "placements")
+
+    def __init__(self, device: DeviceProfile, operation: Operation, attributes: Hashable, specs: Specs):
+        self.operation = operation
+        self.outputs = operation.output_specs(attributes, specs)
+        self.placements = [(spec.memory_config.buffer_type, spec.bytes_per_bank(device)) for spec in self.outputs]
+        kernel = functools.partial(operation.kernel, attributes, specs)
+        kernel.__name__ = operation.name  # type: ignore[attr-defined]  # what profiles and jaxprs show
+        self.kernel = jax.jit(kernel)
+        self.footprint = operation.footprint and functools.partial(operation.footprint, attributes, specs)
+
+
+class ProgramCache:
+    """Programs by operation, attributes and input specs: addresses and values are never in the key.
+
+    A hit runs a compiled kernel; a miss builds and compiles one. One cache is active at a time (`active_cache`); `use` makes
+    another one active for a block.
+
+    Attributes:
+        hits: launches that found their program.
+        misses: launches that had to build it.
+    """
+
+    def __init__(self) -> None:
+        self._programs: dict[tuple[Hashable, ...], Program] = {}
+        self._enabled = True
+        self.hits = 0
+        self.misses = 0
+
+    def __repr__(self) -> str:
+        state = "" if self._enabled else ", disabled"
+        return f"ProgramCache({self.entries} entries, {self.hits} hits, {self.misses} misses{state})"
+
+    @property
+    def entries(self) -> int:
+        """Programs held."""
+        return len(self._programs)
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether programs are kept. The cache starts enabled."""
+        return self._enabled
+
+    def enable(self) -> None:
+        """Keep programs from now on; those held stay."""
+        self._enabled = True
+
+    def disable_and_clear(self) -> None:
+        """Drop every program and keep none: each launch builds, and compiles, anew."""
+        self._enabled = False
+        self.clear()
+
+    def clear(self) -> None:
+        """Drop every program and set the counts to zero."""
+        self._programs.clear()
+        self.hits = self.misses = 0
+
+    def find(self, key: tuple[Hashable, ...]) -> Program | None:
+        """The program of `key`, if it is held."""
+        return self._programs.get(key)
+
+    def record(self, key: tuple[Hashable, ...], program: Program, hit: bool) -> None:
+        """Count a launch that succeeded, and keep its program."""
+        if hit:
+            self.hits += 1
+        else:
+            self.misses += 1
+            if self._enabled:
+                self._programs[key] = program
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Forget what a `with` block added if it raises: for operations that launch several programs."""
+        hits, misses, entries = self.hits, self.misses, self.entries
+        try:
+            yield
+        except Exception:
+            self.hits, self.misses = hits, misses
+            while self.entries > entries:
+                self._programs.popitem()
+            raise
+
+    @contextmanager
+    def use(self) -> Iterator["ProgramCache"]:
+        """Make this the active cache within a `with` block."""
+        token = _active.set(self)
+        try:
+            yield self
+        finally:
+            _active.reset(token)
+
+
+_active = contextvars.ContextVar("program_cache", default=ProgramCache())  # noqa: B039 - one for the process is meant
+
+
+def active_cache() -> ProgramCache:
+    """The cache that launches use now: the process's own, unless within `ProgramCache.use`."""
+    return _active.get()
+
+
+def launch(
+    memory: MemoryState, operation: Operation, inputs: Sequence[Tensor | Array], attributes: Hashable
+) -> tuple[MemoryState, tuple[Tensor, ...]]:
+    """Run `operation` on `inputs`: validate, allocate, check its footprint, find or compile its program, compute.
+
+    `inputs` are tensors, or bare arrays for scalars. Where an input's array is a `jax.ShapeDtypeStruct` nothing is computed,
+    and the outputs hold such structs too.
+
+    Returns the memory with the outputs allocated, and the outputs.
+
+    Raises:
+        ArgumentError: an input or attribute does not fit the operation.
+        DeallocatedError: an input is not allocated in `memory`.
+        OutOfMemoryError: an output does not fit; L1ClashError: the program's own buffers do not.
+    """
+    specs = tuple([x.spec if type(x) is Tensor else None for x in inputs])
+    cache = _active.get()
+    key = (operation, attributes, memory.device, specs)
+    program = cache.find(key)
+    hit = program is not None
+    if program is None:
+        program = Program(memory.device, operation, attributes, specs)
+
+    for i, x in enumerate(inputs):
+        if type(x) is Tensor and not memory.is_live(x.buffer):
+            raise DeallocatedError(
+                f"{operation.name}: input {i} ({x.spec}, at {x.buffer.address:,}) is not allocated in the memory state that was "
+                "passed. Either it was deallocated, or the memory is older than the tensor: pass on what the last operation returned"
+            )
+    after = memory
+    if operation.in_place is not None:
+        buffers = [inputs[operation.in_place].buffer]  # type: ignore[union-attr]
+    else:
+        buffers = []
+        for buffer_type, size in program.placements:
+            after, buffer = after.allocate(buffer_type, size)
+            buffers.append(buffer)
+    if program.footprint is not None:
+        _check_footprint(operation, program.footprint(memory), after)
+
+    arrays = _compute(program, inputs)
+    cache.record(key, program, hit)
+    return after, tuple([Tensor(*leaf) for leaf in zip(arrays, program.outputs, buffers, strict=True)])
+
+
+def _compute(program: Program, inputs: Sequence[Tensor | Array]) -> Sequence[Array]:
+    arrays = [x.array if type(x) is Tensor else x for x in inputs]
+    if any(type(array) is jax.ShapeDtypeStruct for array in arrays):
+        return [jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier) for spec in program.outputs]  # type: ignore[misc]
+    return program.kernel(*arrays)
+
+
+def _check_footprint(operation: Operation, footprint: Footprint | None, memory: MemoryState) -> None:
+    if footprint is None:
+        return
+    region = memory.region(BufferType.L1)
+    end = region.start + footprint.size
+    lowest = memory.lowest_occupied(BufferType.L1)
+    cores = f"cores (0, 0) to {footprint.last_core}"
+    if end > memory.device.l1_size:
+        raise L1ClashError(
+            f"{operation.name}: its program keeps {footprint.size:,} B of circular buffers on {cores}, up to address {end:,}; "
+            f"L1 ends at {memory.device.l1_size:,}. Use a larger core grid or smaller blocks"
+        )
+    if lowest is not None and lowest < end:
+        largest = max(memory.live(BufferType.L1), key=lambda block: block.size)
+        raise L1ClashError(
+            f"{operation.name}: its program keeps {footprint.size:,} B of circular buffers on {cores}, up to address {end:,}, but "
+            f"L1 is allocated down to {lowest:,}. The largest live buffer has {largest.size:,} B per bank at {largest.address:,}: "
+            f"deallocate one, or place {end - lowest:,} B per bank or more in DRAM"
+        )
+
+
+def require_tensor(operation: str, argument: str, x: object) -> Tensor:
+    """`x`, if it is a Tensor. Raises ArgumentError otherwise."""
+    if type(x) is not Tensor:
+        raise ArgumentError(
+            f"{operation}: `{argument}` must be a Tensor, got {type(x).__name__}; "
+            "operations take the memory first, and `from_array` makes tensors"
+        )
+    return x
+
+
+def free(memory: MemoryState, buffers: Sequence[Buffer]) -> MemoryState:
+    """`memory` without `buffers`. Raises DeallocatedError if one is not live, or named twice."""
+    for buffer in buffers:
+        memory = memory.deallocate(buffer)
+    return memory
