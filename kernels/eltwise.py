@@ -3,20 +3,23 @@
 Operands broadcast as in NumPy. Source: spec/device_numerics.md, "FPU accumulate" (measured), spec/numerics.md section 5.4.
 """
 
+import functools
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from tt_jax.kernels import rounding
-from tt_jax.kernels.fidelity import Fidelity, phases
+from tt_jax.kernels.fidelity import Fidelity, closed_form, phases
 from tt_jax.kernels.packer import Float, pack, to_dst
 
 Engine = Literal["fpu", "sfpu"]
 
-_FRACTION_BITS = 10  # of an aligned operand or product, below the largest exponent
-_SMALLEST_GRID = np.uint32((_FRACTION_BITS + 1) << 23)
+_LIFT = np.float32(1 + 2**-13)
+_SMALLEST, _LARGEST = np.uint32(11 << 23), np.uint32(214 << 23)
+_TO_MAGIC = np.uint32(13 << 23 | 1 << 22)
 
 
 def operand(x: Array, fp32_dest: bool) -> Array:
@@ -30,55 +33,64 @@ def _exponent(x: Array) -> Array:
     return rounding.bits(x) & rounding.EXPONENT
 
 
-def _grid(largest: Array) -> tuple[Array, Array]:
-    """The step 2**-10 below the exponent `largest` (in place in its pattern), and its inverse.
+def _magic(x: Array, y: Array) -> Array:
+    """What, added to a float and taken away again, leaves its multiple of 2**-10 times the power of two of the larger of x, y.
 
-    Below 2**-116 the step stops shrinking, or it would be subnormal; what it loses there is less than 2**-126.
+    That is `1.5 * 2**23` such steps. The step stops shrinking below 2**-126 and growing above 2**77.
     """
-    largest = jnp.maximum(largest, _SMALLEST_GRID)
-    return (
-        rounding.from_bits(largest - np.uint32(_FRACTION_BITS << 23)),
-        rounding.from_bits(np.uint32((254 + _FRACTION_BITS) << 23) - largest),
-    )
+    larger = jnp.clip(jnp.maximum(_exponent(x), _exponent(y)), _SMALLEST, _LARGEST)
+    return rounding.from_bits(larger + _TO_MAGIC)
 
 
-@rounding.straight_through
-def _half_away(scaled: Array) -> Array:
-    return jnp.trunc(scaled + jnp.where(scaled < 0, -0.5, 0.5))
+def aligned_sum(x: Array, y: Array) -> Array:
+    """`fpu_sum` of numbers that are not infinities of opposite sign."""
+    magic = _magic(x, y)
+    # The factor lifts ties, which are to go away from zero, and no number of up to 11 bits across one.
+    return ((x * _LIFT + magic) - magic) + ((y * _LIFT + magic) - magic)
 
 
-@rounding.straight_through
-def _half_up(scaled: Array) -> Array:
-    return jnp.floor(scaled + 0.5)
-
-
+@jax.custom_jvp
 def fpu_sum(x: Array, y: Array) -> Array:
     """float32 `x + y` as the FPU adds: both aligned to 11 bits under the larger exponent, ties away, then summed exactly.
 
+    Bit for bit where the larger magnitude lies between 2**-116 and 2**87; beyond, the alignment is finer than the device's.
     The FPU knows no infinity: exponent 255 is one more number to it, so infinities of opposite sign cancel to 0 (assumed
     from the documents, spec/numerics.md section 3.1). A fully masked row of scores therefore has the softmax of a flat one.
     """
-    step, inverse = _grid(jnp.maximum(_exponent(x), _exponent(y)))
-    total = (_half_away(x * inverse) + _half_away(y * inverse)) * step
-    return jnp.where(jnp.isinf(x) & (x == -y), 0.0, total)
+    return jnp.where(x == -y, 0.0, aligned_sum(x, y))
 
 
+@fpu_sum.defjvp
+def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    return fpu_sum(*primals), tangents[0] + tangents[1]
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
 def fpu_product(a: Array, b: Array, fidelity: Fidelity, fp32_dest: bool) -> Array:
     """Dst after the phases of `a * b` (float32 register values), one product accumulated per phase.
 
     A 32-bit Dst holds the sum of the phases exactly. A 16-bit one rounds after each, and each later product is first
-    aligned to 11 bits under the larger of its own exponent and that of Dst.
+    aligned to 11 bits under the larger of its own exponent and that of Dst (ties away for Dst, upward for the product).
     """
-    first, *rest = phases(a, b, fidelity)
-    dst = first[0] * first[1]
     if fp32_dest:
-        return dst + sum(p * q for p, q in rest) if rest else dst
-    dst = to_dst(dst, fp32_dest)
+        return closed_form(a, b, fidelity, jnp.multiply)
+    first, *rest = phases(a, b, fidelity)
+    dst = to_dst(first[0] * first[1], fp32_dest)
     for p, q in rest:
         product, held = p * q, rounding.widen(dst)
-        step, inverse = _grid(jnp.maximum(_exponent(product), _exponent(held)))
-        dst = to_dst((_half_away(held * inverse) + _half_up(product * inverse)) * step, fp32_dest)
+        magic = _magic(product, held)
+        upward = jnp.where(product < 0, 2 - _LIFT, _LIFT)
+        dst = to_dst(((held * _LIFT + magic) - magic) + ((product * upward + magic) - magic), fp32_dest)
     return dst
+
+
+@fpu_product.defjvp
+def _(
+    fidelity: Fidelity, fp32_dest: bool, primals: tuple[Array, Array], tangents: tuple[Array, Array]
+) -> tuple[Array, Array]:
+    (a, b), (da, db) = primals, tangents
+    y = fpu_product(a, b, fidelity, fp32_dest)
+    return y, (da * b + a * db).astype(y.dtype)
 
 
 def add(x: Array, y: Array, dtype: Float, engine: Engine = "fpu", fp32_dest: bool = False) -> Array:

@@ -8,6 +8,7 @@ LoFi runs phase 0, HiFi2 0-1, HiFi3 0-2, HiFi4 all. In a matmul in0 is B and in1
 Source: spec/numerics.md sections 3.2 to 3.4 (measured).
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import jax.numpy as jnp
@@ -45,6 +46,16 @@ def split(x: Array, high: np.uint32, used: np.uint32) -> tuple[Array, Array]:
     """`x` as (high, low) parts whose sum is `x` masked with `used`; the subtraction is exact."""
     top = mask(x, high)
     return top, mask(x, used) - top
+
+
+def closed_form(a: Array, b: Array, fidelity: Fidelity, product: Callable[[Array, Array], Array]) -> Array:
+    """The sum of the phases of a bilinear `product` of registers `a` and `b`, as one or two products.
+
+        LoFi = A_hi * B_hi      HiFi2 = A * B_hi      HiFi3 = A * B - A_lo * B_lo      HiFi4 = A * B
+    """
+    count = PHASES[fidelity]
+    y = product(mask(a, A_HIGH if count == 1 else A_USED), mask(b, B_HIGH if count <= 2 else B_USED))
+    return y - product(split(a, A_HIGH, A_USED)[1], split(b, B_HIGH, B_USED)[1]) if count == 3 else y
 
 
 def phases(a: Array, b: Array, fidelity: Fidelity) -> list[tuple[Array, Array]]:

@@ -1,8 +1,5 @@
 """The matrix engine's matmul by math fidelity, in closed form: the sum of the phases as one or two dot products.
 
-    LoFi  = B_hi(in0) @ A_hi(in1)                       HiFi2 = B_hi(in0) @ A_use(in1)
-    HiFi3 = B_use(in0) @ A_use(in1) - B_lo(in0) @ A_lo(in1)      HiFi4 = B_use(in0) @ A_use(in1)
-
 Products are exact; sums are float32, where the device's are about 12 bits wide in groups of eight and, with a 16-bit Dst,
 rounded every 16 terms. So this is slightly better than the device: 98% of positive data and 86-89% of normal data have the
 same bfloat16 with a 32-bit Dst, 27-61% with a 16-bit one (by at most 4 ULP). Source: spec/numerics.md section 3.4,
@@ -14,7 +11,7 @@ from jax import Array, lax
 
 from tt_jax.kernels import rounding
 from tt_jax.kernels.eltwise import fpu_sum, operand
-from tt_jax.kernels.fidelity import A_HIGH, A_USED, B_HIGH, B_USED, PHASES, Fidelity, mask, split
+from tt_jax.kernels.fidelity import Fidelity, closed_form
 from tt_jax.kernels.packer import Float, pack, to_dst
 from tt_jax.kernels.sfpu import ACTIVATIONS
 
@@ -34,14 +31,10 @@ def products(in0: Array, in1: Array, fidelity: Fidelity, fp32_dest: bool = False
     Operands are bfloat16 or float32 carriers; float32 ones are truncated as the source registers do (TF32 when Dst is
     32-bit, bfloat16 otherwise). Raises KeyError on an unknown fidelity.
     """
-    count = PHASES[fidelity]
     in0, in1 = _register(in0, fp32_dest), _register(in1, fp32_dest)
     if in0.dtype != in1.dtype:
         in0, in1 = rounding.widen(in0), rounding.widen(in1)
-    full = _dot(mask(in0, B_HIGH if count <= 2 else B_USED), mask(in1, A_HIGH if count == 1 else A_USED))
-    if count != 3:
-        return full
-    return full - _dot(split(in0, B_HIGH, B_USED)[1], split(in1, A_HIGH, A_USED)[1])
+    return closed_form(in1, in0, fidelity, lambda a, b: _dot(b, a))
 
 
 def matmul(

@@ -13,30 +13,36 @@ from jax import Array, lax
 from tt_jax.kernels import rounding
 from tt_jax.kernels.packer import to_dst
 
-_SPLITTER = np.float32(4097.0)  # 2**12 + 1: halves a float32 significand (Dekker)
+_UPPER_12 = np.uint32(0xFFFF_F000)
 
 
-def _halves(x: Array) -> tuple[Array, Array]:
-    shifted = x * _SPLITTER
-    high = shifted - (shifted - x)
+def _halves(x: Array | np.float32) -> tuple[Array, Array]:
+    """float32 as the sum of two numbers with 12 significant bits: products of such are exact."""
+    x = jnp.asarray(x)
+    high = rounding.from_bits(rounding.bits(x) & _UPPER_12)
     return high, x - high
 
 
-def fused_multiply_add(a: Array, b: Array, c: Array) -> Array:
+def _rounded_sum(x: Array, error: Array, c: Array | np.float32) -> Array:
+    """float32 `x + error + c` rounded once, `error` being small beside `x` (Knuth's sum).
+
+    The error terms are themselves added with one rounding, so the result can differ only where that lands on a tie.
+    """
+    total = x + c
+    virtual = total - x
+    return total + (((x - (total - virtual)) + (c - virtual)) + error)
+
+
+def fused_multiply_add(a: Array, b: Array | np.float32, c: Array | np.float32) -> Array:
     """float32 `a * b + c` rounded once, as the vector unit's multiply-add does.
 
-    Written as error-free transformations (Dekker's product, Knuth's sum), so that the value does not depend on whether the
-    compiler fuses. `|a|` and `|b|` must stay below 2**115. The error terms are themselves added with one rounding, so a
-    result can differ from a true fused one only where that lands on a tie of the last bit.
+    Written as error-free transformations (Dekker's product), so that the value does not depend on whether the compiler fuses.
     """
     a_high, a_low = _halves(a)
     b_high, b_low = _halves(b)
     product = a * b
-    product_error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-    total = product + c
-    virtual = total - product
-    total_error = (product - (total - virtual)) + (c - virtual)
-    return total + (total_error + product_error)
+    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    return _rounded_sum(product, error, c)
 
 
 def _exponential(evaluate: Callable[[Array], Array]) -> Callable[[Array], Array]:
@@ -65,11 +71,14 @@ _FAST_FLOOR = np.float32(-88.5)
 def exp_fast(x: Array) -> Array:
     """Schraudolph's exponential, the one softmax uses by default: 16 bits of the result's pattern from one multiply-add.
 
-    `x` float32; returns float32 with at most 8 explicit mantissa bits. Largest relative error 3.1e-2 (measured).
+    `x` float32 with at most 12 significant bits, as every bfloat16 and every difference of such on the FPU has. Returns
+    float32 with at most 8 explicit mantissa bits. Largest relative error 3.1e-2 (measured).
     """
-    index = fused_multiply_add(jnp.maximum(_bounded(x), _FAST_FLOOR), _FAST_SLOPE, _FAST_OFFSET)
-    index = jnp.floor(jnp.clip(index, 0.0, 65535.0) + 0.5).astype(jnp.uint32)
-    return rounding.from_bits(index << 15)
+    x = jnp.maximum(_bounded(x), _FAST_FLOOR)
+    high, low = _halves(_FAST_SLOPE)
+    index = _rounded_sum(x * high, x * low, _FAST_OFFSET)  # both products are exact
+    index = (jnp.clip(index, 0.0, 65535.0) + 0.5).astype(jnp.int32)  # signed: CPUs convert to unsigned one by one
+    return rounding.from_bits(index.astype(jnp.uint32) << 15)
 
 
 _LOG2_E = np.float32(1.4426950408889634)
@@ -83,11 +92,11 @@ def exp_accurate(x: Array) -> Array:
     `x` float32; returns float32, largest relative error 1.73e-3 before it is rounded to bfloat16.
     """
     t = jnp.clip(fused_multiply_add(_bounded(x), _LOG2_E, np.float32(127.0)), 0.0, 255.0)
-    fixed = (t * 2.0**23).astype(jnp.uint32)
-    fraction = (fixed & 0x7F_FFFF).astype(jnp.float32)
+    whole = jnp.floor(t)
+    fraction = jnp.floor((t - whole) * 2.0**23)
     constant, linear, quadratic = _POLYNOMIAL
     p = fused_multiply_add(fraction, fused_multiply_add(fraction, quadratic, linear), constant)
-    return rounding.from_bits((rounding.bits(p) & 0x7F_FFFF) | (fixed >> 23 << 23))
+    return rounding.from_bits((rounding.bits(p) & 0x7F_FFFF) | (whole.astype(jnp.int32).astype(jnp.uint32) << 23))
 
 
 def exp(x: Array, approximate: bool, fp32_dest: bool) -> Array:

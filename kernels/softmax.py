@@ -12,12 +12,14 @@ eight with about 12 bits; here it is a float32 sum).
 """
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from tt_jax.kernels import rounding
-from tt_jax.kernels.eltwise import fpu_product, fpu_sum, operand
+from tt_jax.kernels.eltwise import aligned_sum, fpu_product, fpu_sum, operand
 from tt_jax.kernels.fidelity import A_USED, Fidelity, mask
 from tt_jax.kernels.packer import Float, pack, to_dst
 from tt_jax.kernels.sfpu import exp, reciprocal
@@ -33,20 +35,29 @@ def softmax(
     numeric_stable: bool = True,
 ) -> Array:
     """Softmax of `x` `[..., w]` over its last axis, packed as `dtype`. `x` is a carrier array, or float32 register values."""
-    value = operand(x, fp32_dest)
-    if numeric_stable:
-        value = to_dst(fpu_sum(value, -value.max(-1, keepdims=True)), fp32_dest)
-        value = rounding.widen(value)
     between = "float32" if fp32_dest and dtype == "float32" else "bfloat16"
-    e = operand(pack(exp(value, approximate, fp32_dest), between), fp32_dest)
+
+    def exponential(difference: Callable[[Array, Array], Array], value: Array, top: Array) -> Array:
+        value = operand(value, fp32_dest)
+        if numeric_stable:
+            value = rounding.widen(to_dst(difference(value, -operand(top, fp32_dest)), fp32_dest))
+        return pack(exp(value, approximate, fp32_dest), between)
+
+    # A row of infinities is the rare case. Asking for it also makes the compiler keep `x` and `e`: left to itself it would
+    # compute each of their stages again for every reader, at twice the time of the whole.
+    top = x.max(-1, keepdims=True)
+    e = lax.cond(
+        jnp.isfinite(top).all(), partial(exponential, aligned_sum), partial(exponential, fpu_sum), x, top
+    )
+    e = operand(e, fp32_dest)
     total = rounding.widen(to_dst(mask(e, A_USED).sum(-1, keepdims=True), fp32_dest))
     inverse = operand(to_dst(reciprocal(total), fp32_dest), fp32_dest)
     return pack(fpu_product(e, inverse, fidelity, fp32_dest), dtype)
 
 
 def scale_mask_softmax(
-    x: Array,
     scale: float,
+    x: Array,
     attention_mask: Array,
     *,
     dtype: Float,

@@ -1,5 +1,6 @@
 """Softmax, alone and fused with the attention's scale and mask."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ from tt_jax.dtypes import bfloat8_b, bfloat16, float32
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import packer
 from tt_jax.kernels import softmax as kernel
+from tt_jax.kernels.blocking import over_batch
 from tt_jax.layout import TILE_SIZE
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import default_softmax_config, normalize_dim, require_dtype, require_rank, require_tile
@@ -52,7 +54,8 @@ def _softmax_kernel(attributes: _Softmax, specs: tuple[TensorSpec], x: Array) ->
     dtype, last = specs[0].dtype.kernel_name, x.ndim - 1
     stages = _stages(attributes.compute)
     if attributes.dim == last:
-        return (kernel.softmax(x, dtype=dtype, numeric_stable=attributes.numeric_stable, **stages),)  # type: ignore[arg-type]
+        stage = partial(kernel.softmax, dtype=dtype, numeric_stable=attributes.numeric_stable, **stages)  # type: ignore[arg-type]
+        return (over_batch(stage, x.size, x),)
     moved = jnp.moveaxis(x, attributes.dim, last)
     between = "float32" if dtype == "float32" else "bfloat16"
     y = kernel.softmax(moved, dtype=between, numeric_stable=attributes.numeric_stable, **stages)  # type: ignore[arg-type]
@@ -85,7 +88,8 @@ def _masked_kernel(attributes: _MaskedSoftmax, specs: tuple[TensorSpec, TensorSp
     if not attributes.causal:
         mask = mask[..., :1, :]  # the program broadcasts one row; of a full tile of rows, the first (assumed)
     stages = _stages(attributes.compute)
-    return (kernel.scale_mask_softmax(x, attributes.scale, mask, dtype=specs[0].dtype.kernel_name, **stages),)  # type: ignore[arg-type]
+    stage = partial(kernel.scale_mask_softmax, attributes.scale, dtype=specs[0].dtype.kernel_name, **stages)  # type: ignore[arg-type]
+    return (over_batch(stage, x.size, x, mask),)
 
 
 _SOFTMAX = Operation("softmax", _softmax_specs, _softmax_kernel)
