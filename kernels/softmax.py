@@ -49,15 +49,16 @@ def softmax(
     e = lax.cond(
         jnp.isfinite(top).all(), partial(exponential, aligned_sum), partial(exponential, fpu_sum), x, top
     )
-    e = operand(e, fp32_dest)
-    total = rounding.widen(to_dst(mask(e, A_USED).sum(-1, keepdims=True), fp32_dest))
+    # Masked before it is widened: a bfloat16 array then reaches the sum as it is, without a float32 copy in between.
+    addends = rounding.widen(mask(e if e.dtype == jnp.bfloat16 else operand(e, fp32_dest), A_USED))
+    total = rounding.widen(to_dst(addends.sum(-1, keepdims=True), fp32_dest))
     inverse = operand(to_dst(reciprocal(total), fp32_dest), fp32_dest)
-    return pack(fpu_product(e, inverse, fidelity, fp32_dest), dtype)
+    return pack(fpu_product(operand(e, fp32_dest), inverse, fidelity, fp32_dest), dtype)
 
 
 def scale_mask_softmax(
-    scale: float,
     x: Array,
+    scale: float,
     attention_mask: Array,
     *,
     dtype: Float,

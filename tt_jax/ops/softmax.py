@@ -1,6 +1,5 @@
 """Softmax, alone and fused with the attention's scale and mask."""
 
-from functools import partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -11,7 +10,6 @@ from tt_jax.dtypes import bfloat8_b, bfloat16, float32
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import packer
 from tt_jax.kernels import softmax as kernel
-from tt_jax.kernels.blocking import over_batch
 from tt_jax.layout import TILE_SIZE
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import default_softmax_config, normalize_dim, require_dtype, require_rank, require_tile
@@ -54,8 +52,7 @@ def _softmax_kernel(attributes: _Softmax, specs: tuple[TensorSpec], x: Array) ->
     dtype, last = specs[0].dtype.kernel_name, x.ndim - 1
     stages = _stages(attributes.compute)
     if attributes.dim == last:
-        stage = partial(kernel.softmax, dtype=dtype, numeric_stable=attributes.numeric_stable, **stages)  # type: ignore[arg-type]
-        return (over_batch(stage, x.size, x),)
+        return (kernel.softmax(x, dtype=dtype, numeric_stable=attributes.numeric_stable, **stages),)  # type: ignore[arg-type]
     moved = jnp.moveaxis(x, attributes.dim, last)
     between = "float32" if dtype == "float32" else "bfloat16"
     y = kernel.softmax(moved, dtype=between, numeric_stable=attributes.numeric_stable, **stages)  # type: ignore[arg-type]
@@ -88,8 +85,7 @@ def _masked_kernel(attributes: _MaskedSoftmax, specs: tuple[TensorSpec, TensorSp
     if not attributes.causal:
         mask = mask[..., :1, :]  # the program broadcasts one row; of a full tile of rows, the first (assumed)
     stages = _stages(attributes.compute)
-    stage = partial(kernel.scale_mask_softmax, attributes.scale, dtype=specs[0].dtype.kernel_name, **stages)  # type: ignore[arg-type]
-    return (over_batch(stage, x.size, x, mask),)
+    return (kernel.scale_mask_softmax(x, attributes.scale, mask, dtype=specs[0].dtype.kernel_name, **stages),)  # type: ignore[arg-type]
 
 
 _SOFTMAX = Operation("softmax", _softmax_specs, _softmax_kernel)
