@@ -110,12 +110,14 @@ def optimized(
     num_heads: int,
     core_grid: tt.CoreGrid | None = None,
     compute_kernel_config: tt.ComputeKernelConfig | None = None,
+    intermediate: tt.DataType = tt.bfloat8_b,
     deallocate: bool = True,
     step: Step = no_step,
 ) -> tuple[tt.MemoryState, tt.Tensor]:
     """`[batch, sequence, hidden]` -> the same shape, bfloat16 in L1; `attention_mask` is `[batch, 1, 1, sequence]`.
 
-    Without `deallocate` every intermediate stays in L1. `core_grid` is 8x8 by default, as in the tutorial.
+    Without `deallocate` every intermediate stays in L1. `core_grid` is 8x8 by default, as in the tutorial. `intermediate` is the
+    dtype of all that lies between the inputs, the scores (bfloat16) and the output.
     """
     head_size = hidden_states.shape[-1] // num_heads
     in_l1 = dict(
@@ -132,7 +134,7 @@ def optimized(
         return memory
 
     p = parameters
-    memory, qkv = tt.linear(memory, hidden_states, p.qkv_weight, bias=p.qkv_bias, dtype=tt.bfloat8_b, **in_l1)
+    memory, qkv = tt.linear(memory, hidden_states, p.qkv_weight, bias=p.qkv_bias, dtype=intermediate, **in_l1)
     step("linear_qkv", memory, qkv)
     memory, (query, key, value) = tt.transformer.split_query_key_value_and_split_heads(
         memory, qkv, num_heads=num_heads, memory_config=tt.L1_MEMORY_CONFIG
@@ -147,7 +149,7 @@ def optimized(
         memory, scores, attention_mask=attention_mask, head_size=head_size
     )
     step("attention_softmax_", memory, probabilities)
-    memory, context = tt.matmul(memory, probabilities, value, dtype=tt.bfloat8_b, **in_l1)
+    memory, context = tt.matmul(memory, probabilities, value, dtype=intermediate, **in_l1)
     step("matmul_pv", memory, context)
     memory = free(memory, "probs_v", probabilities, value)
     memory, joined = tt.transformer.concatenate_heads(memory, context, memory_config=tt.L1_MEMORY_CONFIG)

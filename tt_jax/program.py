@@ -53,12 +53,12 @@ class Operation:
 class Program:
     """An operation made ready for one set of specs and attributes on one device: output specs, block sizes, compiled kernel."""
 
-    __slots__ = ("footprint", "kernel", "operation", "outputs", "placements")
+    __slots__ = ("abstract", "footprint", "kernel", "outputs", "placements")
 
     def __init__(self, device: DeviceProfile, operation: Operation, attributes: Hashable, specs: Specs):
-        self.operation = operation
         self.outputs = operation.output_specs(attributes, specs)
         self.placements = [(spec.memory_config.buffer_type, spec.bytes_per_bank(device)) for spec in self.outputs]
+        self.abstract = tuple(jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier) for spec in self.outputs)
         kernel = functools.partial(operation.kernel, attributes, specs)
         kernel.__name__ = operation.name  # type: ignore[attr-defined]  # what profiles and jaxprs show
         self.kernel = jax.jit(kernel)
@@ -168,13 +168,19 @@ def launch(
         DeallocatedError: an input is not allocated in `memory`.
         OutOfMemoryError: an output does not fit; L1ClashError: the program's own buffers do not.
     """
-    specs = tuple([x.spec if type(x) is Tensor else None for x in inputs])
+    specs, arrays, abstract = [], [], False
+    for x in inputs:
+        is_tensor = type(x) is Tensor
+        array = x.array if is_tensor else x  # type: ignore[union-attr]
+        specs.append(x.spec if is_tensor else None)  # type: ignore[union-attr]
+        arrays.append(array)
+        abstract = abstract or type(array) is jax.ShapeDtypeStruct
     cache = _active.get()
-    key = (operation, attributes, memory.device, specs)
+    key = (operation, attributes, memory.device, *specs)
     program = cache.find(key)
     hit = program is not None
     if program is None:
-        program = Program(memory.device, operation, attributes, specs)
+        program = Program(memory.device, operation, attributes, tuple(specs))
 
     for i, x in enumerate(inputs):
         if type(x) is Tensor and not memory.is_live(x.buffer):
@@ -193,16 +199,9 @@ def launch(
     if program.footprint is not None:
         _check_footprint(operation, program.footprint(memory), after)
 
-    arrays = _compute(program, inputs)
+    values = program.abstract if abstract else program.kernel(*arrays)
     cache.record(key, program, hit)
-    return after, tuple([Tensor(*leaf) for leaf in zip(arrays, program.outputs, buffers, strict=True)])
-
-
-def _compute(program: Program, inputs: Sequence[Tensor | Array]) -> Sequence[Array]:
-    arrays = [x.array if type(x) is Tensor else x for x in inputs]
-    if any(type(array) is jax.ShapeDtypeStruct for array in arrays):
-        return [jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier) for spec in program.outputs]  # type: ignore[misc]
-    return program.kernel(*arrays)
+    return after, tuple(map(Tensor, values, program.outputs, buffers))
 
 
 def _check_footprint(operation: Operation, footprint: Footprint | None, memory: MemoryState) -> None:

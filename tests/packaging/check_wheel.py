@@ -1,0 +1,60 @@
+"""Check an installed tt_jax, nothing of the checkout in reach: .ci/run runs it in a fresh environment and another folder."""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import pkgutil
+import re
+import sys
+from pathlib import Path
+
+import jax.numpy as jnp
+
+import tt_jax as tt
+import tt_jax.kernels
+
+RUNTIME = {"jax", "jaxlib", "ml-dtypes", "numpy"}
+
+
+def canonical(requirement: str) -> str:
+    """The distribution's name in a requirement, as PyPI compares names."""
+    return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement)[0]).lower()
+
+
+def check_contents() -> None:
+    package = Path(tt.__file__).resolve().parent
+    assert package.is_relative_to(Path(sys.prefix).resolve()), f"tt_jax is imported from {package}, not from the environment"
+    assert (package / "py.typed").is_file(), "the wheel lacks py.typed"
+    assert not (package / "kernels").is_symlink(), "tt_jax/kernels should be a folder of its own in the wheel"
+    assert importlib.util.find_spec("kernels") is None, "the wheel installs a top-level module `kernels`"
+
+
+def check_metadata() -> None:
+    assert tt.__version__ == importlib.metadata.version("tt-jax")
+    runtime = {canonical(r) for r in importlib.metadata.requires("tt-jax") if not re.search(r";.*\bextra\b", r)}
+    assert runtime == RUNTIME, f"runtime dependencies are {sorted(runtime)}, expected {sorted(RUNTIME)}"
+
+
+def import_everything() -> int:
+    """Import each module of the package; extras are not installed here, so none may need one to be imported."""
+    kernels = [m.name for m in pkgutil.iter_modules(tt_jax.kernels.__path__)]
+    assert "block_float" in kernels, f"the wheel lacks the kernels: {kernels}"
+    names = [m.name for m in pkgutil.walk_packages(tt.__path__, "tt_jax.") if not m.name.endswith(".__main__")]
+    for name in names:
+        importlib.import_module(name)
+    return len(names)
+
+
+def run_a_program() -> None:
+    memory = tt.MemoryState.create(tt.N150)
+    memory, x = tt.from_array(memory, jnp.ones((32, 32)), dtype=tt.bfloat16, layout=tt.TILE_LAYOUT)
+    memory, y = tt.add(memory, x, x)
+    assert (tt.to_array(y) == 2).all()
+
+
+if __name__ == "__main__":
+    check_contents()
+    check_metadata()
+    modules = import_everything()
+    run_a_program()
+    print(f"wheel of tt-jax {tt.__version__}: {modules} modules imported, one program run")

@@ -1,0 +1,135 @@
+"""The recorded calls of the real ttnn 0.81.1 (reference/README.md), read as calls of tt_jax that compute nothing."""
+
+import gzip
+import json
+from pathlib import Path
+
+import jax
+
+import tt_jax as tt
+
+REFERENCE = Path(__file__).parent / "reference"
+BOARDS = {"wormhole_n150": tt.N150, "wormhole_n300": tt.N300, "blackhole_p100": tt.P100, "blackhole_p150": tt.P150}
+OPERATIONS = {
+    "ttnn.add": tt.add,
+    "ttnn.subtract": tt.subtract,
+    "ttnn.multiply": tt.multiply,
+    "ttnn.matmul": tt.matmul,
+    "ttnn.linear": tt.linear,
+    "ttnn.softmax": tt.softmax,
+    "ttnn.reshape": tt.reshape,
+    "ttnn.permute": tt.permute,
+    "ttnn.transpose": tt.transpose,
+    "ttnn.to_layout": tt.to_layout,
+    "ttnn.to_memory_config": tt.to_memory_config,
+    "ttnn.typecast": tt.typecast,
+    "ttnn.transformer.split_query_key_value_and_split_heads": tt.transformer.split_query_key_value_and_split_heads,
+    "ttnn.transformer.concatenate_heads": tt.transformer.concatenate_heads,
+    "ttnn.transformer.attention_softmax": tt.transformer.attention_softmax,
+    "ttnn.transformer.attention_softmax_": tt.transformer.attention_softmax_,
+}
+
+
+def load(kind, board):
+    """A recorded file of `kind` ("mha_traces", "op_specs" and so on) for `board`."""
+    with gzip.open(REFERENCE / f"{kind}_{board}.json.gz") as file:
+        return json.load(file)
+
+
+def memory_config(recorded):
+    assert recorded["layout"] == "INTERLEAVED" and recorded["shard"] is None
+    return tt.MemoryConfig(buffer_type=tt.BufferType[recorded["buffer"]])
+
+
+def tensor_spec(recorded):
+    dtype, layout = tt.DataType[recorded["dtype"].upper()], tt.Layout[recorded["layout"]]
+    return tt.TensorSpec(tuple(recorded["shape"]), dtype, layout, memory_config(recorded["mem"]))
+
+
+def view(memory, buffer):
+    """`[allocated, free, largest free block]`, bytes per bank."""
+    return list(memory.view(tt.BufferType[buffer])[2:])
+
+
+def views(memory):
+    return {buffer: view(memory, buffer) for buffer in ("L1", "DRAM")}
+
+
+def allocate(memory, spec):
+    """A tensor without values."""
+    values = jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier)
+    return tt.from_array(memory, values, dtype=spec.dtype, layout=spec.layout, memory_config=spec.memory_config)
+
+
+def describe(tensor):
+    spec = tensor.spec
+    return {
+        "shape": list(spec.shape),
+        "padded_shape": list(spec.padded_shape),
+        "dtype": spec.dtype.kernel_name,
+        "layout": spec.layout.name,
+        "buffer": spec.memory_config.buffer_type.name,
+        "pages": spec.num_pages,
+        "page_size": spec.page_size,
+        "address": tensor.address,
+    }
+
+
+def expected(output):
+    """What `describe` should give for a recorded output."""
+    kept = {key: output[key] for key in ("shape", "padded_shape", "dtype", "layout", "pages", "page_size", "address")}
+    return kept | {"buffer": output["mem"]["buffer"]}
+
+
+def value(recorded, tensors):
+    """An argument of a recorded call."""
+    if isinstance(recorded, list):
+        return [value(x, tensors) for x in recorded]
+    if not isinstance(recorded, dict):
+        return recorded
+    ((kind, x),) = recorded.items()
+    match kind:
+        case "$t":
+            return tensors[x]
+        case "$mc":
+            return memory_config(x)
+        case "$dt":
+            return tt.DataType[x.upper()]
+        case "$lay":
+            return tt.Layout[x]
+        case "$cg":
+            return tt.CoreGrid(*x)
+        case "$tup":
+            return tuple(value(y, tensors) for y in x)
+    raise KeyError(kind)
+
+
+def is_in_scope(case):
+    """Whether a recorded call is one that tt_jax has: its operation, its arguments, interleaved tensors on the device."""
+    calls = json.dumps([case["inputs"], case["args"], case["kwargs"]])
+    return case["op"] in OPERATIONS and not any(
+        absent in calls for absent in ("SHARDED", '"host"', '"$pc"', '"$torch"', '"activations"', '"bogus"')
+    )
+
+
+def prepare(memory, case):
+    """The memory and the input tensors that a recorded call starts from."""
+    if case.get("fill_l1"):
+        rows = (memory.view(tt.BufferType.L1).largest_contiguous_bytes_free_per_bank - case["fill_l1"]) // 32
+        spec = tt.TensorSpec((rows * memory.device.l1_banks, 8), tt.float32, tt.ROW_MAJOR_LAYOUT, tt.L1_MEMORY_CONFIG)
+        memory, _ = allocate(memory, spec)
+    tensors = []
+    for recorded in case["inputs"]:
+        memory, x = allocate(memory, tensor_spec(recorded))
+        if recorded.get("deallocated"):
+            memory = tt.deallocate(memory, x)
+        tensors.append(x)
+    return memory, tensors
+
+
+def call(memory, case, tensors):
+    """A recorded call: the memory after it, and its outputs in a list."""
+    arguments = [value(x, tensors) for x in case["args"]]
+    keywords = {name: value(x, tensors) for name, x in case["kwargs"].items()}
+    memory, y = OPERATIONS[case["op"]](memory, *arguments, **keywords)
+    return memory, list(y) if isinstance(y, tuple) else [y]
