@@ -105,7 +105,9 @@ def unpack(packed: Array, shape: tuple[int, ...], format: Format) -> Array:
     """
     layout = _layout(format)
     if packed.ndim != 2 or packed.shape[1] != layout.tile_bytes:
-        raise ValueError(f"{format} tiles have {layout.tile_bytes} bytes: expected [tiles, {layout.tile_bytes}], got {packed.shape}")
+        raise ValueError(
+            f"{format} tiles have {layout.tile_bytes} bytes: expected [tiles, {layout.tile_bytes}], got {packed.shape}"
+        )
     u = packed.astype(jnp.uint32)
     exponent, data = u[:, :EXPONENT_BYTES, None], u[:, EXPONENT_BYTES:, None]
     bits_each = 8 // layout.per_byte

@@ -85,9 +85,7 @@ def fpu_product(a: Array, b: Array, fidelity: Fidelity, fp32_dest: bool) -> Arra
 
 
 @fpu_product.defjvp
-def _(
-    fidelity: Fidelity, fp32_dest: bool, primals: tuple[Array, Array], tangents: tuple[Array, Array]
-) -> tuple[Array, Array]:
+def _(fidelity: Fidelity, fp32_dest: bool, primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     (a, b), (da, db) = primals, tangents
     y = fpu_product(a, b, fidelity, fp32_dest)
     return y, (da * b + a * db).astype(y.dtype)

@@ -51,7 +51,7 @@ def split(x: Array, high: np.uint32, used: np.uint32) -> tuple[Array, Array]:
 def closed_form(a: Array, b: Array, fidelity: Fidelity, product: Callable[[Array, Array], Array]) -> Array:
     """The sum of the phases of a bilinear `product` of registers `a` and `b`, as one or two products.
 
-        LoFi = A_hi * B_hi      HiFi2 = A * B_hi      HiFi3 = A * B - A_lo * B_lo      HiFi4 = A * B
+    LoFi = A_hi * B_hi      HiFi2 = A * B_hi      HiFi3 = A * B - A_lo * B_lo      HiFi4 = A * B
     """
     count = PHASES[fidelity]
     y = product(mask(a, A_HIGH if count == 1 else A_USED), mask(b, B_HIGH if count <= 2 else B_USED))

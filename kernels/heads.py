@@ -22,7 +22,11 @@ def split_query_key_value(
     q = fused.reshape(b, s, heads, d)
     kv = key_value.reshape(b, s, 2, key_value_heads, d)
     k, v = kv[:, :, 0], kv[:, :, 1]
-    return q.transpose(0, 2, 1, 3), k.transpose(0, 2, 3, 1) if transpose_key else k.transpose(0, 2, 1, 3), v.transpose(0, 2, 1, 3)
+    return (
+        q.transpose(0, 2, 1, 3),
+        k.transpose(0, 2, 3, 1) if transpose_key else k.transpose(0, 2, 1, 3),
+        v.transpose(0, 2, 1, 3),
+    )
 
 
 def concatenate(x: Array) -> Array:

@@ -35,7 +35,7 @@ def softmax(
     numeric_stable: bool = True,
 ) -> Array:
     """Softmax of `x` `[..., w]` over its last axis, packed as `dtype`. `x` is a carrier array, or float32 register values."""
-    between = "float32" if fp32_dest and dtype == "float32" else "bfloat16"
+    between: Float = "float32" if fp32_dest and dtype == "float32" else "bfloat16"
 
     def exponential(difference: Callable[[Array, Array], Array], value: Array, top: Array) -> Array:
         value = operand(value, fp32_dest)
@@ -46,9 +46,7 @@ def softmax(
     # A row of infinities is the rare case. Asking for it also makes the compiler keep `x` and `e`: left to itself it would
     # compute each of their stages again for every reader, at twice the time of the whole.
     top = x.max(-1, keepdims=True)
-    e = lax.cond(
-        jnp.isfinite(top).all(), partial(exponential, aligned_sum), partial(exponential, fpu_sum), x, top
-    )
+    e = lax.cond(jnp.isfinite(top).all(), partial(exponential, aligned_sum), partial(exponential, fpu_sum), x, top)
     # Masked before it is widened: a bfloat16 array then reaches the sum as it is, without a float32 copy in between.
     addends = rounding.widen(mask(e if e.dtype == jnp.bfloat16 else operand(e, fp32_dest), A_USED))
     total = rounding.widen(to_dst(addends.sum(-1, keepdims=True), fp32_dest))
@@ -69,7 +67,7 @@ def scale_mask_softmax(
 ) -> Array:
     """Softmax of `x * scale + attention_mask` over the last axis. The mask broadcasts against `x` `[b, heads, rows, w]`."""
     factor = rounding.nearest_even_bfloat16(jnp.full((), scale, jnp.float32))
-    between = "float32" if fp32_dest and dtype == "float32" else "bfloat16"
+    between: Float = "float32" if fp32_dest and dtype == "float32" else "bfloat16"
     scaled = pack(fpu_product(operand(x, fp32_dest), operand(factor, fp32_dest), fidelity, fp32_dest), between)
     masked = pack(to_dst(fpu_sum(operand(scaled, fp32_dest), operand(attention_mask, fp32_dest)), fp32_dest), between)
     return softmax(

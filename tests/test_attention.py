@@ -5,12 +5,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
+import tt_jax as tt
 from oracles import engine
 from patterns import assert_same_bits
 from programs import BATCH, HEADS, HIDDEN, SEQUENCE, arrays, attention, optimized
 from recordings import DEVICE, carried, values
-
-import tt_jax as tt
 
 
 @pytest.fixture
@@ -94,7 +94,8 @@ def test_vmap_equals_a_loop(rng, memory):
 
 def _exact_attention(hidden, mask, qkv_weight, qkv_bias, output_weight, output_bias):
     q, k, v = (
-        x.reshape(BATCH, SEQUENCE, HEADS, -1).transpose(0, 2, 1, 3) for x in jnp.split(hidden @ qkv_weight + qkv_bias, 3, axis=-1)
+        x.reshape(BATCH, SEQUENCE, HEADS, -1).transpose(0, 2, 1, 3)
+        for x in jnp.split(hidden @ qkv_weight + qkv_bias, 3, axis=-1)
     )
     scores = q @ k.transpose(0, 1, 3, 2) * np.float32((HIDDEN / HEADS) ** -0.5) + mask
     context = (jax.nn.softmax(scores, axis=-1) @ v).transpose(0, 2, 1, 3).reshape(hidden.shape)
@@ -117,7 +118,7 @@ def test_gradient_is_finite_and_near_the_float32_one(rng, memory):
 
 
 # The packer rounds a bfloat16 to bfloat8_b with ties away from zero, and every other bfloat16 is such a tie: each pass adds about
-# 0.6% of scale (the recorded additions with a bfloat8_b output show it too, see test_bfloat8_b_outputs_grow). LoFi takes 2% a matmul.
+# 0.6% of scale (the recorded additions with a bfloat8_b output show it too: test_bfloat8_b_outputs_grow). LoFi takes 2% a matmul.
 @pytest.mark.parametrize(
     ("fidelity", "intermediate", "pcc", "scale", "error"),
     [

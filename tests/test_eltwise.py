@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from oracles import engine
 from patterns import assert_same_bits, bfloat16
 from recordings import DEVICE, carried, values
-
 from tt_jax.kernels import eltwise, rounding
 
 OPERATIONS = {"add": eltwise.add, "sub": eltwise.subtract, "multiply": eltwise.multiply}
@@ -60,7 +60,9 @@ def test_fpu_sum_equals_the_integer_oracle(rng, spread):
 
 
 def test_fpu_sum_of_tf32_numbers_equals_the_integer_oracle(rng):
-    x, y = (rounding.truncate_tf32(jnp.asarray(rng.normal(size=3000) * 2.0 ** rng.integers(-6, 6, 3000), jnp.float32)) for _ in "xy")
+    x, y = (
+        rounding.truncate_tf32(jnp.asarray(rng.normal(size=3000) * 2.0 ** rng.integers(-6, 6, 3000), jnp.float32)) for _ in "xy"
+    )
     oracle = [engine.fpu_sum(float(a), float(b)) for a, b in zip(np.asarray(x), np.asarray(y), strict=True)]
     np.testing.assert_array_equal(np.asarray(eltwise.fpu_sum(x, y)), np.array(oracle, np.float32))
 

@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from oracles import engine
 from recordings import DEVICE, carried, equal_share, values
-
 from tt_jax.kernels import matmul
 
 FIDELITIES = ["LoFi", "HiFi2", "HiFi3", "HiFi4"]
@@ -14,7 +14,9 @@ FIDELITIES = ["LoFi", "HiFi2", "HiFi3", "HiFi4"]
 
 @pytest.mark.parametrize("wrap", [lambda f: f, jax.jit], ids=["eager", "jit"])
 @pytest.mark.parametrize("fidelity", FIDELITIES)
-@pytest.mark.parametrize(("in0", "in1"), [("bfloat16", "bfloat16"), ("bfloat8_b", "bfloat8_b"), ("bfloat16", "bfloat4_b"), ("float32", "float32")])
+@pytest.mark.parametrize(
+    ("in0", "in1"), [("bfloat16", "bfloat16"), ("bfloat8_b", "bfloat8_b"), ("bfloat16", "bfloat4_b"), ("float32", "float32")]
+)
 def test_products_are_those_of_the_phases(rng, fidelity, in0, in1, wrap):
     a = carried(rng.normal(size=(2, 32, 96)).astype(np.float32), in0)
     b = carried(rng.normal(size=(96, 64)).astype(np.float32), in1)
@@ -58,7 +60,9 @@ SHARES = {
 
 def _recorded():
     data = np.load(DEVICE / "matmul.npz")
-    return [key.split("_") for key in data.files if key.count("_") == 4 and tuple(key.split("_")[i] for i in (0, 3, 4)) in SHARES]
+    return [
+        key.split("_") for key in data.files if key.count("_") == 4 and tuple(key.split("_")[i] for i in (0, 3, 4)) in SHARES
+    ]
 
 
 @pytest.mark.parametrize(("kind", "dtype", "fidelity", "accumulation", "out"), _recorded())
@@ -85,7 +89,9 @@ def test_bias_and_activation(rng):
 
 def test_gradient_is_that_of_a_plain_product(rng):
     a, b = (jnp.asarray(rng.normal(size=s), jnp.float32) for s in ((32, 64), (64, 32)))
-    ours = jax.grad(lambda a, b: matmul.matmul(a, b, dtype="float32", fidelity="HiFi4", fp32_dest=True).sum(), argnums=(0, 1))(a, b)
+    ours = jax.grad(lambda a, b: matmul.matmul(a, b, dtype="float32", fidelity="HiFi4", fp32_dest=True).sum(), argnums=(0, 1))(
+        a, b
+    )
     plain = jax.grad(lambda a, b: (a @ b).sum(), argnums=(0, 1))(a, b)
     for x, y in zip(ours, plain, strict=True):
         assert engine.relative_error(x, y) < 2.0**-9

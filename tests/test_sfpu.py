@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from patterns import bfloat16
 from recordings import DEVICE, values
-
 from tt_jax.kernels import rounding, sfpu
 
 
@@ -29,8 +29,13 @@ def test_exp_equals_the_device_on_every_bfloat16(recorded, key, approximate, wra
 def test_fused_multiply_add_rounds_once(rng):
     a, b, c = (rng.normal(size=2000).astype(np.float32) for _ in "abc")
     c[:1000] = -(a * b)[:1000]  # cancellation leaves only what a rounded product has lost
-    exact = [fractions.Fraction(float(x)) * fractions.Fraction(float(y)) + fractions.Fraction(float(z)) for x, y, z in zip(a, b, c, strict=True)]
-    expected = np.array([np.float32(float(x)) if x.denominator < 2**53 else np.float32(x.numerator / x.denominator) for x in exact])
+    exact = [
+        fractions.Fraction(float(x)) * fractions.Fraction(float(y)) + fractions.Fraction(float(z))
+        for x, y, z in zip(a, b, c, strict=True)
+    ]
+    expected = np.array(
+        [np.float32(float(x)) if x.denominator < 2**53 else np.float32(x.numerator / x.denominator) for x in exact]
+    )
     y = jax.jit(sfpu.fused_multiply_add)(jnp.asarray(a), jnp.asarray(b), jnp.asarray(c))
     np.testing.assert_array_equal(np.asarray(y), expected)
 
@@ -52,4 +57,6 @@ def test_the_derivative_of_exp_is_exp(function):
 
 def test_reciprocal():
     x = jnp.asarray([1.0, -2.0, 0.0, -0.0, np.inf, 3.0], jnp.float32)
-    np.testing.assert_array_equal(sfpu.reciprocal(x), np.array([1, -0.5, np.inf, np.inf, 0, np.float32(1) / np.float32(3)], np.float32))
+    np.testing.assert_array_equal(
+        sfpu.reciprocal(x), np.array([1, -0.5, np.inf, np.inf, 0, np.float32(1) / np.float32(3)], np.float32)
+    )

@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from oracles import engine
 from patterns import assert_same_bits
 from recordings import DEVICE, carried, equal_share, values
-
 from tt_jax.kernels import eltwise, rounding, softmax
 
 
@@ -49,7 +49,9 @@ def test_softmax_is_within_a_rounding_of_the_device(recorded, name, dtype, stabl
 
 
 def test_accurate_softmax_is_near_the_device(recorded):
-    y = softmax.softmax(carried(recorded["sm_x"], "bfloat16"), dtype="bfloat16", fidelity="HiFi4", approximate=False, fp32_dest=False)
+    y = softmax.softmax(
+        carried(recorded["sm_x"], "bfloat16"), dtype="bfloat16", fidelity="HiFi4", approximate=False, fp32_dest=False
+    )
     share, ulp = equal_share(y, recorded["softmax_bf16_noapprox"])
     assert share > 0.74
     assert ulp <= 4  # as for every sum in a 16-bit Dst
@@ -58,7 +60,10 @@ def test_accurate_softmax_is_near_the_device(recorded):
 @pytest.mark.parametrize("name", ["bf16", "bfp8"])
 def test_attention_probabilities_are_near_the_device(attention, name):
     y = softmax.scale_mask_softmax(
-        carried(attention[f"{name}_scores"], "bfloat16"), softmax.head_scale(32), carried(attention["mask"], "bfloat16"), dtype="bfloat16"
+        carried(attention[f"{name}_scores"], "bfloat16"),
+        softmax.head_scale(32),
+        carried(attention["mask"], "bfloat16"),
+        dtype="bfloat16",
     )
     share, ulp = equal_share(y, attention[f"{name}_probs"])
     assert share > 0.989

@@ -32,7 +32,9 @@ class TensorSpec:
 
     def __post_init__(self) -> None:
         if self.layout is Layout.ROW_MAJOR and self.dtype.is_block_float:
-            raise ArgumentError(f"{self.dtype.kernel_name} shares exponents within tiles: its layout must be TILE, not ROW_MAJOR")
+            raise ArgumentError(
+                f"{self.dtype.kernel_name} shares exponents within tiles: its layout must be TILE, not ROW_MAJOR"
+            )
         if any(size < 0 for size in self.shape):
             raise ArgumentError(f"shape {self.shape} has a negative dimension")
         padded = padded_shape(self.shape) if self.layout is Layout.TILE else self.shape

@@ -11,7 +11,6 @@ from jax import Array
 from tt_jax.dtypes import DataType, bfloat16, float32, uint8
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import eltwise, rounding
-from tt_jax.layout import Layout
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.program import Operation, launch, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
@@ -45,12 +44,16 @@ def _output_specs(
     shape = a.shape
     if b is not None:
         if a.dtype.is_float != b.dtype.is_float or (not a.dtype.is_float and a.dtype is not b.dtype):
-            raise ArgumentError(f"{name}: dtypes {a.dtype.kernel_name} and {b.dtype.kernel_name} do not mix; typecast one of them")
+            raise ArgumentError(
+                f"{name}: dtypes {a.dtype.kernel_name} and {b.dtype.kernel_name} do not mix; typecast one of them"
+            )
         if a.layout is not b.layout:
             raise ArgumentError(f"{name}: layouts differ: {a} and {b}; convert one with to_layout")
         shape = broadcast_shapes(name, a.shape, b.shape)
     if dtype.is_float != a.dtype.is_float:
-        raise NotImplementedError(f"{name}: a {dtype.kernel_name} result of {a.dtype.kernel_name} inputs is not modelled; typecast it")
+        raise NotImplementedError(
+            f"{name}: a {dtype.kernel_name} result of {a.dtype.kernel_name} inputs is not modelled; typecast it"
+        )
     return (TensorSpec(shape, dtype, a.layout, attributes.memory_config or a.memory_config),)
 
 

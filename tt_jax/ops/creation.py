@@ -51,18 +51,18 @@ def from_array(
         ArgumentError: no TT-NN dtype for the array's, or a block float in ROW_MAJOR layout.
         OutOfMemoryError: it does not fit.
     """
-    abstract = isinstance(array, jax.ShapeDtypeStruct)
     if dtype is None:
         dtype = default_dtype(getattr(array, "dtype", None) or jnp.asarray(array).dtype)
     if layout is None:
         layout = Layout.TILE if dtype.is_block_float else Layout.ROW_MAJOR
-    source = array if abstract else jnp.asarray(array)
+    source = array if isinstance(array, jax.ShapeDtypeStruct) else jnp.asarray(array)
     if dtype.is_block_float and source.ndim == 0:
         raise ArgumentError(f"from_array: {dtype.kernel_name} shares exponents along the last axis, and a scalar has none")
     spec = TensorSpec(tuple(source.shape), dtype, layout, memory_config)
     memory, buffer = memory.allocate(memory_config.buffer_type, spec.bytes_per_bank(memory.device))
-    values = jax.ShapeDtypeStruct(spec.shape, dtype.carrier) if abstract else _to_carrier(source, dtype)
-    return memory, Tensor(values, spec, buffer)  # type: ignore[arg-type]
+    if isinstance(source, jax.ShapeDtypeStruct):
+        return memory, Tensor(jax.ShapeDtypeStruct(spec.shape, dtype.carrier), spec, buffer)  # type: ignore[arg-type]
+    return memory, Tensor(_to_carrier(source, dtype), spec, buffer)
 
 
 def to_array(tensor: Tensor) -> Array:

@@ -89,7 +89,9 @@ def to_layout(
         return _run(_TILIZE, memory, x, TensorSpec(x.shape, dtype or x.dtype, layout, memory_config))
     natural = bfloat16 if x.dtype.is_block_float else x.dtype
     if dtype not in (None, x.dtype, natural):
-        raise ArgumentError(f"to_layout: untilizing {x.spec} gives {natural.kernel_name}, not {dtype.kernel_name}; use typecast")  # type: ignore[union-attr]
+        raise ArgumentError(
+            f"to_layout: untilizing {x.spec} gives {natural.kernel_name}, not {dtype.kernel_name}; use typecast"
+        )
     return _run(_UNTILIZE, memory, x, TensorSpec(x.shape, natural, layout, memory_config))
 
 

@@ -59,7 +59,9 @@ def _output_specs(attributes: _Matmul, specs: tuple[TensorSpec, ...]) -> tuple[T
     shape = (*batch, a.shape[-2], b.shape[-1])
     for bias in rest:
         if bias.shape[-1] != b.shape[-1] or math.prod(bias.shape[:-1]) != 1:
-            raise ArgumentError(f"linear: `bias` must have one row of {b.shape[-1]} values, the width of the result; got {bias}")
+            raise ArgumentError(
+                f"linear: `bias` must have one row of {b.shape[-1]} values, the width of the result; got {bias}"
+            )
         shape = (1,) * (len(bias.shape) - len(shape)) + shape
     return (TensorSpec(shape, attributes.dtype, a.layout, attributes.memory_config),)
 
@@ -79,8 +81,8 @@ def _kernel(attributes: _Matmul, specs: tuple[TensorSpec, ...], a: Array, b: Arr
     if attributes.core_grid is not None:
         inner = blocks_on_grid(problem, attributes.core_grid).inner
     else:
-        placed = (*specs, attributes)
-        in_dram = all(s.memory_config.buffer_type is BufferType.DRAM for s in placed)
+        placements = [attributes.memory_config, *(spec.memory_config for spec in specs)]
+        in_dram = all(placement.buffer_type is BufferType.DRAM for placement in placements)
         inner = inner_block_by_default(problem, attributes.device_grid, in_dram)
     if compute.fp32_dest_acc_en:
         partial = "float32"
@@ -194,7 +196,9 @@ def _post_process(
     """Bias and activation as operations of their own: what the device does where no core grid is given."""
     if bias is not None:
         if bias.shape[-1:] != y.shape[-1:] or math.prod(bias.shape[:-1]) != 1:
-            raise ArgumentError(f"linear: `bias` must have one row of {y.shape[-1]} values, the width of the result; got {bias.spec}")
+            raise ArgumentError(
+                f"linear: `bias` must have one row of {y.shape[-1]} values, the width of the result; got {bias.spec}"
+            )
         product = y
         memory, y = add(memory, product, bias, memory_config=placement)
         memory = deallocate(memory, product)

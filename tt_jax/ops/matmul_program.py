@@ -95,9 +95,13 @@ def footprint_bytes(
     return size + (blocks.width * bias.tile_bytes if bias else 0)
 
 
-def estimated_bytes(p: Problem, blocks: Blocks, in0: DataType, in1: DataType, out: DataType, bias: DataType | None, fp32_dest: bool) -> int:
+def estimated_bytes(
+    p: Problem, blocks: Blocks, in0: DataType, in1: DataType, out: DataType, bias: DataType | None, fp32_dest: bool
+) -> int:
     """What the device's own choice of a program counts: output and partials both, always."""
     copies = 2 if p.k // blocks.inner > 1 else 1
     partial = FLOAT32_TILE if fp32_dest else max(out.tile_bytes, BFLOAT16_TILE)
     operands = copies * blocks.inner * (blocks.height * in0.tile_bytes + blocks.width * in1.tile_bytes)
-    return operands + blocks.height * blocks.width * (out.tile_bytes + partial) + (blocks.width * bias.tile_bytes if bias else 0)
+    return (
+        operands + blocks.height * blocks.width * (out.tile_bytes + partial) + (blocks.width * bias.tile_bytes if bias else 0)
+    )
