@@ -116,7 +116,7 @@ def optimized(
 ) -> tuple[tt.MemoryState, tt.Tensor]:
     """`[batch, sequence, hidden]` -> the same shape, bfloat16 in L1; `attention_mask` is `[batch, 1, 1, sequence]`.
 
-    Without `deallocate` every intermediate stays in L1. `core_grid` is 8x8 by default, as in the tutorial. `intermediate` is the
+    Without `deallocate` every intermediate stays in L1. `core_grid` is 8x8 by default. `intermediate` is the
     dtype of all that lies between the inputs, the scores (bfloat16) and the output.
     """
     head_size = hidden_states.shape[-1] // num_heads

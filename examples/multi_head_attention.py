@@ -39,7 +39,8 @@ class Inputs(NamedTuple):
     def with_scaled_weights(self) -> "Inputs":
         """The same with the weights, but not the biases, divided by sqrt(hidden)."""
         scale = self.hidden_states.shape[-1] ** -0.5
-        qkv, out = (_bfloat16(weight.astype(np.float32) * scale) for weight in (self.qkv_weight, self.output_weight))
+        weights = (weight.astype(np.float32) * scale for weight in (self.qkv_weight, self.output_weight))
+        qkv, out = (weight.astype(ml_dtypes.bfloat16) for weight in weights)
         return self._replace(qkv_weight=qkv, output_weight=out)
 
 
@@ -59,10 +60,6 @@ class Timing(NamedTuple):
         return cls(*seconds, _values(output))
 
 
-def _bfloat16(array: np.ndarray) -> np.ndarray:
-    return array.astype(ml_dtypes.bfloat16)
-
-
 def _values(array: jax.Array) -> np.ndarray:
     return np.asarray(array, np.float32)
 
@@ -74,7 +71,7 @@ def draw(batch: int, sequence: int, hidden: int) -> Inputs:
     mask[1::2, ..., sequence - sequence // 8 :] = MASKED_OUT
     shapes = (batch, sequence, hidden), (hidden, 3 * hidden), (1, 3 * hidden), (hidden, hidden), (1, hidden)
     x, *parameters = (rng.standard_normal(shape, np.float32) for shape in shapes)
-    return Inputs(*map(_bfloat16, (x, mask, *parameters)))
+    return Inputs(*(array.astype(ml_dtypes.bfloat16) for array in (x, mask, *parameters)))
 
 
 def put(memory: tt.MemoryState, arrays: tuple[Any, ...]) -> tuple[tt.MemoryState, list[tt.Tensor]]:
@@ -84,6 +81,11 @@ def put(memory: tt.MemoryState, arrays: tuple[Any, ...]) -> tuple[tt.MemoryState
         memory, tensor = tt.from_array(memory, array, dtype=tt.bfloat16, layout=tt.TILE_LAYOUT)
         tensors.append(tensor)
     return memory, tensors
+
+
+def core_grid(device: tt.DeviceProfile, batch: int) -> tt.CoreGrid:
+    """8x8 cores; on E150, the tutorial's card, where that leaves too little L1, the tutorial's row of 12 for each sequence."""
+    return tt.CoreGrid(y=min(batch, device.grid[1]), x=12) if device is tt.E150 else tt.CoreGrid(y=8, x=8)
 
 
 def prepare_naive(device: tt.DeviceProfile, inputs: Inputs, **options: Any) -> Callable[[], jax.Array]:
@@ -100,7 +102,7 @@ def prepare_optimized(
 ) -> Callable[[], jax.Array]:
     """The same for the optimized version; `whole` makes it one `jax.jit`, a function of the memory and the tensors."""
     memory, (x, mask, *parameters) = put(tt.MemoryState.create(device), inputs)
-    program = functools.partial(optimized, **options)
+    program = functools.partial(optimized, core_grid=core_grid(device, inputs.hidden_states.shape[0]), **options)
     program = jax.jit(program) if whole else program
     return lambda: program(memory, x, mask, OptimizedParameters(*parameters))[1].array
 
@@ -150,7 +152,8 @@ def report_allclose(plain: np.ndarray, fused: np.ndarray, changed: float, satura
         lines += [
             f"  The softmax is saturated: in float64 a row's largest probability is {saturation[0]:.3f} on average "
             f"({saturation[1]:.3f} with scaled weights).",
-            f"  So a small change of the scores can change which key wins: naive's and optimized's differ in {changed:.1%} of the rows.",
+            "  So a small change of the scores can change which key wins: naive's and optimized's differ in "
+            f"{changed:.1%} of the rows.",
             "  What changes them is rounding: optimized's to bfloat8_b, where 16 values share an exponent, and its fidelity.",
         ]
     return "\n".join(lines)
@@ -180,9 +183,10 @@ def main() -> None:
         name: [peak(tt.PROFILES[name], inputs, deallocate=deallocate, **heads) for deallocate in (True, False)]
         for name in dict.fromkeys((device.name, "n150", "p150"))
     }
+    grid = core_grid(device, options.batch)
     print(
         f"Multi-head attention on {device.name}: batch {options.batch}, sequence {options.sequence}, {options.heads} heads of "
-        f"{options.hidden // options.heads}\n"
+        f"{options.hidden // options.heads}; core grid of optimized {grid.x}x{grid.y}\n"
         "Inputs: bfloat16 in DRAM, normal (seed 0); the mask hides the last eighth of every second sequence\n"
     )
 

@@ -5,6 +5,7 @@ Special values are made from their bits, since arithmetic in XLA flushes subnorm
 
 import ml_dtypes
 import numpy as np
+from hypothesis import strategies as st
 
 _UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32}
 
@@ -52,3 +53,8 @@ def every_upper_half():
     """uint32 [6, 65536]: each bfloat16 pattern, with low halves at and beside zero, the tie and the top."""
     upper = np.arange(1 << 16, dtype=np.uint32) << 16
     return upper | np.array([[0], [1], [0x7FFF], [0x8000], [0x8001], [0xFFFF]], np.uint32)
+
+
+def random_patterns(shape):
+    """Arrays of uniform uint32, each from a drawn seed: drawn one by one, most would be small and alike."""
+    return st.integers(0, 2**32 - 1).map(lambda seed: np.random.default_rng(seed).integers(0, 2**32, shape, dtype=np.uint32))

@@ -1,30 +1,17 @@
 """Multi-head attention as the real allocator placed it: 108 recorded runs on each of four boards, nothing computed."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
 import recorded
 import tt_jax as tt
+from programs import attention
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "attention.py"
 RECORDED = {board: recorded.load("mha_traces", board) for board in recorded.BOARDS}
 RUNS = [
     pytest.param(board, run, id=f"{board}-{run['variant']}-b{run['batch']}-s{run['seq']}-h{run['heads']}x{run['hidden']}")
     for board, data in RECORDED.items()
     for run in data["runs"]
 ]
-
-
-def load_example():
-    spec = importlib.util.spec_from_file_location("attention_example", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-attention = load_example()
 
 
 def placed(tensor):

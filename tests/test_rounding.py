@@ -3,11 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from oracles import rounding as oracle
-from patterns import SPECIAL, assert_same_bits, bfloat16, every_upper_half, float32, pattern
+from patterns import SPECIAL, assert_same_bits, bfloat16, every_upper_half, float32, pattern, random_patterns
 from tt_jax.kernels import rounding
 
 NAMES = [
@@ -22,7 +20,6 @@ SHAPE = (8, 32)
 JITTED = {name: jax.jit(getattr(rounding, name)) for name in NAMES}
 
 every_rounding = pytest.mark.parametrize("name", NAMES)
-random_patterns = given(arrays(np.uint32, SHAPE, elements=st.integers(0, 2**32 - 1)))
 
 
 def check(name, bits):
@@ -43,7 +40,7 @@ def test_every_bfloat16_and_its_neighbours(name):
 
 
 @every_rounding
-@random_patterns
+@given(random_patterns(SHAPE))
 def test_random_patterns(name, bits):
     check(name, bits)
 

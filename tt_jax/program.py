@@ -197,32 +197,33 @@ def launch(
             after, buffer = after.allocate(buffer_type, size)
             buffers.append(buffer)
     if program.footprint is not None:
-        _check_footprint(operation, program.footprint(memory), after)
+        _check_footprint(operation, program.footprint(memory), memory, after)
 
     values = program.abstract if abstract else program.kernel(*arrays)
     cache.record(key, program, hit)
     return after, tuple(map(Tensor, values, program.outputs, buffers))
 
 
-def _check_footprint(operation: Operation, footprint: Footprint | None, memory: MemoryState) -> None:
+def _check_footprint(operation: Operation, footprint: Footprint | None, before: MemoryState, after: MemoryState) -> None:
     if footprint is None:
         return
-    region = memory.region(BufferType.L1)
-    end = region.start + footprint.size
-    lowest = memory.lowest_occupied(BufferType.L1)
-    cores = f"cores (0, 0) to {footprint.last_core}"
-    if end > memory.device.l1_size:
-        raise L1ClashError(
-            f"{operation.name}: its program keeps {footprint.size:,} B of circular buffers on {cores}, up to address {end:,}; "
-            f"L1 ends at {memory.device.l1_size:,}. Use a larger core grid or smaller blocks"
-        )
-    if lowest is not None and lowest < end:
-        largest = max(memory.live(BufferType.L1), key=lambda block: block.size)
-        raise L1ClashError(
-            f"{operation.name}: its program keeps {footprint.size:,} B of circular buffers on {cores}, up to address {end:,}, but "
-            f"L1 is allocated down to {lowest:,}. The largest live buffer has {largest.size:,} B per bank at {largest.address:,}: "
-            f"deallocate one, or place {end - lowest:,} B per bank or more in DRAM"
-        )
+    end = after.region(BufferType.L1).start + footprint.size
+    lowest = after.lowest_occupied(BufferType.L1)
+    asked = (
+        f"{operation.name}: its program keeps {footprint.size:,} B of circular buffers on cores (0, 0) to "
+        f"{footprint.last_core}, up to address {end:,}, "
+    )
+    if end > after.device.l1_size:
+        raise L1ClashError(f"{asked}but L1 ends at {after.device.l1_size:,}. Use a larger core grid or smaller blocks")
+    if lowest is None or lowest >= end:
+        return
+    blame = "" if before.lowest_occupied(BufferType.L1) == lowest else ", by its own output"
+    live = sorted(before.live(BufferType.L1), key=lambda block: -block.size)[:3]
+    listed = "; ".join(f"{block.size:,} B at {block.address:,}" for block in live) or "none"
+    raise L1ClashError(
+        f"{asked}but L1 is allocated down to {lowest:,}{blame}. Largest live buffers before it, per bank: {listed}. Free or move to "
+        f"DRAM at least {end - lowest:,} B per bank, the output counted, or use a larger core grid"
+    )
 
 
 def require_tensor(operation: str, argument: str, x: object) -> Tensor:
