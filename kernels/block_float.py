@@ -52,6 +52,11 @@ def tile_bytes(format: Format) -> int:
     return _layout(format).tile_bytes
 
 
+def _require_axis(x: Array) -> None:
+    if x.ndim == 0:
+        raise ValueError("`x` has rank 0; a block float needs at least one axis to share exponents along")
+
+
 def _grouped(x: Array) -> Array:
     """float32 `[..., w]` as groups `[..., ceil(w / 16), 16]`, the last one filled with zeros."""
     fill = -x.shape[-1] % GROUP
@@ -63,8 +68,9 @@ def _grouped(x: Array) -> Array:
 def shared_exponents(x: Array) -> Array:
     """The exponent of each group of `x` `[..., w]` as `float8_e8m0fnu` `[..., ceil(w / 16)]`: a power of two each.
 
-    A group of zeros and subnormals has the smallest one, 2**-127; one with infinity or NaN has NaN.
+    A group of zeros and subnormals has the smallest one, 2**-127; one with infinity or NaN has NaN. Raises ValueError on rank 0.
     """
+    _require_axis(x)
     exponent = (rounding.bits(_grouped(rounding.widen(x))) & rounding.EXPONENT) >> 23
     return lax.bitcast_convert_type(exponent.max(-1).astype(jnp.uint8), jnp.float8_e8m0fnu)
 
@@ -89,8 +95,7 @@ def pack(x: Array, format: Format) -> Array:
     padded with zeros to whole tiles. Raises ValueError on another format, TypeError on another dtype.
     """
     layout = _layout(format)
-    if x.ndim == 0:
-        raise ValueError("`x` has rank 0; a block float needs at least one axis to share exponents along")
+    _require_axis(x)
     tiles = tilize(rounding.widen(x)).reshape(-1, EXPONENT_BYTES, GROUP)
     codes, shared = _host_codes(tiles, layout.width)
     codes = codes.reshape(len(tiles), -1, layout.per_byte)
@@ -147,7 +152,8 @@ def _on_device(x: Array, format: str, precise: bool) -> Array:
     y = (rounding.from_bits(u) * (up * np.float32(1 + 2**-10)) + magic) - magic
     y = jnp.clip(y, -largest * np.float32(127 / 64), largest * np.float32(127 / 64))
     if format == "bfloat4_b":
-        y = jnp.trunc(y / (16 * step)) * (16 * step)
+        # Cut toward zero by way of an integer, which has no negative zero.
+        y = (y / (16 * step)).astype(jnp.int32).astype(jnp.float32) * (16 * step)
     return (y * down).reshape(*x.shape[:-1], -1)[..., : x.shape[-1]]
 
 
@@ -165,8 +171,7 @@ def quantize(x: Array, format: Format, rule: Rule = "host") -> Array:
     width = _layout(format).width
     if rule not in ("host", "device", "precise"):
         raise ValueError(f"rule {rule!r} is unknown: expected 'host', 'device' or 'precise'")
-    if x.ndim == 0:
-        raise ValueError("`x` has rank 0; a block float needs at least one axis to share exponents along")
+    _require_axis(x)
     return _quantize(x, format, rule, width)
 
 

@@ -23,7 +23,9 @@ _QUIET_NAN = np.uint32(0x7FC0_0000)
 
 
 def bits(x: Array) -> Array:
-    """The uint32 pattern of a float32 array."""
+    """The uint32 pattern of a float32 array. Raises TypeError for any other: a bitcast would change its shape."""
+    if x.dtype != jnp.float32:
+        raise TypeError(f"a rounding takes float32, not {x.dtype}; `widen` a bfloat16 first")
     return lax.bitcast_convert_type(x, jnp.uint32)
 
 

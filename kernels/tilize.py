@@ -33,8 +33,8 @@ def tilize(x: Array, pad_value: float = 0) -> Array:
     x = x.reshape((1,) * (len(target) - x.ndim) + x.shape)
     x = jnp.pad(x, [(0, t - s) for s, t in zip(x.shape, target, strict=True)], constant_values=pad_value)
     rows, columns = target[-2] // TILE, target[-1] // TILE
-    faces = x.reshape(-1, rows, 2, FACE, columns, 2, FACE).transpose(0, 1, 4, 2, 5, 3, 6)
-    return faces.reshape(-1, TILE * TILE)
+    faces = x.reshape(math.prod(target[:-2]), rows, 2, FACE, columns, 2, FACE).transpose(0, 1, 4, 2, 5, 3, 6)
+    return faces.reshape(math.prod(target) // (TILE * TILE), TILE * TILE)
 
 
 def untilize(tiles: Array, shape: tuple[int, ...]) -> Array:
@@ -47,6 +47,6 @@ def untilize(tiles: Array, shape: tuple[int, ...]) -> Array:
     if tiles.shape != (count, TILE * TILE):
         raise ValueError(f"shape {shape} takes {count} tiles of {TILE * TILE} elements; `tiles` has shape {tiles.shape}")
     rows, columns = target[-2] // TILE, target[-1] // TILE
-    faces = tiles.reshape(-1, rows, columns, 2, 2, FACE, FACE).transpose(0, 1, 3, 5, 2, 4, 6)
+    faces = tiles.reshape(math.prod(target[:-2]), rows, columns, 2, 2, FACE, FACE).transpose(0, 1, 3, 5, 2, 4, 6)
     full = faces.reshape(target)[tuple(slice(s) for s in (1,) * (2 - len(shape)) + tuple(shape))]
     return full.reshape(shape)

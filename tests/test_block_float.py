@@ -218,6 +218,7 @@ ROW = np.zeros(16, np.float32)
         (lambda: block_float.quantize(ROW, "bfp8"), ValueError, "'bfp8' is no block float"),
         (lambda: block_float.quantize(ROW, "bfloat8_b", "nearest"), ValueError, "rule 'nearest' is unknown: expected 'host'"),
         (lambda: block_float.quantize(jnp.float32(1), "bfloat8_b"), ValueError, "`x` has rank 0; a block float needs"),
+        (lambda: block_float.shared_exponents(jnp.float32(1)), ValueError, "`x` has rank 0; a block float needs"),
         (lambda: block_float.quantize(ROW.astype(np.int32), "bfloat8_b"), TypeError, "bfloat16 or float32, not int32"),
         (lambda: block_float.shared_exponents(ROW.astype(np.float16)), TypeError, "bfloat16 or float32, not float16"),
     ],

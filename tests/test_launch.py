@@ -181,15 +181,16 @@ def test_a_footprint_that_is_wrong_is_wrong_on_a_hit_too(cache):
     assert counts(cache) == (1, 0, 1)
 
 
-def test_validation_comes_before_liveness_before_allocation(cache):
+def test_validation_comes_before_liveness_before_allocation_before_the_footprint(cache):
     memory, x = abstract(tt.MemoryState.create(tt.N150), (64, 160))
-    full, dead = fill_l1(memory, 0), tt.deallocate(memory, x)
+    full = fill_l1(memory, 0)
     with pytest.raises(tt.ArgumentError, match="inner dimensions differ"):
-        tt.matmul(dead, x, x)
+        tt.matmul(tt.deallocate(full, x), x, x, memory_config=L1)
     with pytest.raises(tt.DeallocatedError, match="add: input 0"):
         tt.add(tt.deallocate(full, x), x, x, memory_config=L1)
     with pytest.raises(tt.OutOfMemoryError, match="L1 of n150 cannot take"):
-        tt.matmul(full, x, abstract(memory, (160, 64))[1], memory_config=L1, core_grid=ONE_CORE)
+        launch(full, probe(footprint=lambda attributes, specs, before: Footprint(2**21, (0, 0))), (x,), L1)
+    assert counts(cache) == (0, 0, 0)
 
 
 def test_in_place_takes_the_buffer_of_its_input(cache):

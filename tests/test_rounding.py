@@ -136,3 +136,8 @@ def test_straight_through_passes_static_arguments():
     assert to_multiple.__doc__ == "Documented."
     assert float(to_multiple(jnp.float32(7.5), 2.0)) == 6.0
     assert float(jax.jit(jax.grad(to_multiple), static_argnums=1)(jnp.float32(7.5), 2.0)) == 1.0
+
+
+def test_another_dtype_is_refused():
+    with pytest.raises(TypeError, match="takes float32, not bfloat16; `widen`"):
+        rounding.nearest_away_bfloat16(jnp.zeros((2,), jnp.bfloat16))

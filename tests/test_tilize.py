@@ -120,3 +120,10 @@ def test_gradient_drops_the_padding():
 def test_vmap_over_the_batch_makes_the_same_tiles():
     x = counting((4, 40, 7))
     assert_same_bits(jax.vmap(kernel.tilize)(jnp.asarray(x)).reshape(-1, 1024), kernel.tilize(jnp.asarray(x)))
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 7), (3, 0, 40), (2, 0)])
+def test_nothing_makes_no_tiles(shape):
+    tiles = kernel.tilize(jnp.zeros(shape, jnp.float32))
+    assert tiles.shape == (0, 1024)
+    assert kernel.untilize(tiles, shape).shape == shape
