@@ -86,7 +86,7 @@ regions = st.builds(
     st.booleans(),
 )
 # A positive number is a size to allocate, a negative one picks a live block to free.
-programs = st.lists(st.one_of(st.integers(1, 14 * 32), st.integers(-1000, -1)), max_size=40)
+programs = st.lists(st.one_of(st.integers(1, 5 * 64), st.integers(-1000, -1)), min_size=24, max_size=60)
 
 
 class CellMap:

@@ -142,8 +142,11 @@ def probe(kernel=lambda attributes, specs, x: (x,), **parts):
 
 
 FOOTPRINTS = {
-    "beyond L1": (1_393_313, r"1,393,313 B of circular buffers on cores \(0, 0\) to \(7, 6\), .*; L1 ends at 1,499,136"),
-    "into the output": (1_391_265, r"up to address 1,497,089, but L1 is allocated down to 1,497,088\. .* 1 B per bank or more"),
+    "beyond L1": (1_393_313, r"1,393,313 B of circular buffers on cores \(0, 0\) to \(7, 6\), .* but L1 ends at 1,499,136"),
+    "into the output": (
+        1_391_265,
+        r"up to address 1,497,089, but L1 is allocated down to 1,497,088, by its own output\. .* 1 B per bank",
+    ),
 }
 
 

@@ -3,6 +3,8 @@
 import dataclasses
 import enum
 
+from tt_jax.errors import ArgumentError
+
 
 class MathFidelity(enum.Enum):
     """Phases of the matrix engine's multipliers; the values are ttnn's own. See `tt_jax.kernels.fidelity`."""
@@ -37,10 +39,14 @@ class ComputeKernelConfig:
 
 @dataclasses.dataclass(frozen=True)
 class CoreGrid:
-    """A rectangle of `y` rows and `x` columns of cores."""
+    """A rectangle of `y` rows and `x` columns of cores. Raises ArgumentError unless both are at least 1."""
 
     y: int
     x: int
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.y, int) and isinstance(self.x, int) and self.y > 0 and self.x > 0):
+            raise ArgumentError(f"a core grid has at least one row and one column, got y={self.y!r}, x={self.x!r}")
 
     @property
     def num_cores(self) -> int:

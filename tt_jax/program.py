@@ -182,12 +182,9 @@ def launch(
     if program is None:
         program = Program(memory.device, operation, attributes, tuple(specs))
 
-    for i, x in enumerate(inputs):
+    for x in inputs:
         if type(x) is Tensor and not memory.is_live(x.buffer):
-            raise DeallocatedError(
-                f"{operation.name}: input {i} ({x.spec}, at {x.buffer.address:,}) is not allocated in the memory state that was "
-                "passed. Either it was deallocated, or the memory is older than the tensor: pass on what the last operation returned"
-            )
+            require_live(operation.name, memory, x)
     after = memory
     if operation.in_place is not None:
         buffers = [inputs[operation.in_place].buffer]  # type: ignore[union-attr]
@@ -234,6 +231,15 @@ def require_tensor(operation: str, argument: str, x: object) -> Tensor:
             "operations take the memory first, and `from_array` makes tensors"
         )
     return x
+
+
+def require_live(operation: str, memory: MemoryState, x: Tensor) -> None:
+    """Raise DeallocatedError unless `x` is allocated in `memory`."""
+    if not memory.is_live(x.buffer):
+        raise DeallocatedError(
+            f"{operation}: an input ({x.spec}, at {x.buffer.address:,}) is not allocated in the memory state that was passed. Either "
+            "it was deallocated, or the memory is older than the tensor: pass on what the last operation returned"
+        )
 
 
 def free(memory: MemoryState, buffers: Sequence[Buffer]) -> MemoryState:

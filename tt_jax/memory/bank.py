@@ -9,6 +9,9 @@ import bisect
 import dataclasses
 from typing import NamedTuple
 
+Ranges = tuple[tuple[int, int], ...]
+"""Address and size of each of several blocks, as plain tuples: they are made at every launch, and cost a tenth of a Block."""
+
 
 class Block(NamedTuple):
     """A range of a bank: `size` bytes from `address`."""
@@ -38,85 +41,89 @@ class Region:
 class Bank:
     """The live blocks of a region, and with them its free ones. Equal and hashable by region and live blocks."""
 
-    __slots__ = ("_hash", "free", "live", "region")
+    __slots__ = ("_free", "_hash", "_live", "region")
 
-    region: Region
-    live: tuple[Block, ...]
-    """Live blocks by address."""
-    free: tuple[Block, ...]
-    """The free blocks between them by address; a function of `live`, kept so that allocation need not derive it."""
-
-    def __init__(self, region: Region, live: tuple[Block, ...] = (), free: tuple[Block, ...] | None = None):
+    def __init__(self, region: Region, live: Ranges = (), free: Ranges | None = None):
         self.region = region
-        self.live = live
-        if free is None:
-            free = (Block(region.start, region.size),) if region.size else ()
-        self.free = free
+        self._live = live
+        # The ranges between the live ones; a function of them, kept so that allocation need not derive it.
+        self._free: Ranges = free if free is not None else (((region.start, region.size),) if region.size else ())
         self._hash: int | None = None
 
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
-        return isinstance(other, Bank) and self.live == other.live and self.region == other.region
+        return isinstance(other, Bank) and self._live == other._live and self.region == other.region
 
     def __hash__(self) -> int:
         if self._hash is None:
-            self._hash = hash((self.region, self.live))
+            self._hash = hash((self.region, self._live))
         return self._hash
 
     def __repr__(self) -> str:
-        return f"Bank(allocated={self.allocated}, free={self.region.size - self.allocated}, live={list(map(tuple, self.live))})"
+        return f"Bank(allocated={self.allocated}, free={self.region.size - self.allocated}, live={list(self._live)})"
+
+    @property
+    def live(self) -> tuple[Block, ...]:
+        """Live blocks by address."""
+        return tuple(Block(*block) for block in self._live)
+
+    @property
+    def free(self) -> tuple[Block, ...]:
+        """The free blocks between the live ones, by address."""
+        return tuple(Block(*block) for block in self._free)
 
     @property
     def allocated(self) -> int:
         """Bytes in live blocks."""
-        return sum(block.size for block in self.live)
+        return sum(size for _, size in self._live)
 
     @property
     def largest_free(self) -> int:
         """Bytes of the largest free block."""
-        return max((block.size for block in self.free), default=0)
+        return max((size for _, size in self._free), default=0)
 
     @property
     def lowest_occupied(self) -> int | None:
         """The lowest live address, None if nothing is live."""
-        return self.live[0].address if self.live else None
+        return self._live[0][0] if self._live else None
 
-    def holds(self, block: Block) -> bool:
+    def holds(self, block: tuple[int, int]) -> bool:
         """Whether exactly this block is live."""
-        i = bisect.bisect_left(self.live, block)
-        return i < len(self.live) and self.live[i] == block
+        i = bisect.bisect_left(self._live, block)
+        return i < len(self._live) and self._live[i] == block
 
     def allocate(self, size: int) -> tuple["Bank", Block] | None:
         """A bank with one more live block of `size` bytes, rounded up to the granule, and that block; None if nothing fits."""
-        granule = self.region.granule
-        size = -(-size // granule) * granule
-        free = self.free
-        for i in range(len(free)) if self.region.bottom_up else range(len(free) - 1, -1, -1):
-            hole_address, hole_size = free[i]
-            if hole_size < size:
+        region, free = self.region, self._free
+        size = -(-size // region.granule) * region.granule
+        for i in range(len(free)) if region.bottom_up else range(len(free) - 1, -1, -1):
+            hole, hole_size = free[i]
+            left = hole_size - size
+            if left < 0:
                 continue
-            if self.region.bottom_up:
-                block, rest = Block(hole_address, size), Block(hole_address + size, hole_size - size)
-            else:
-                block, rest = Block(hole_address + hole_size - size, size), Block(hole_address, hole_size - size)
-            free = free[:i] + ((rest,) if rest.size else ()) + free[i + 1 :]
-            at = bisect.bisect_left(self.live, block)
-            return Bank(self.region, (*self.live[:at], block, *self.live[at:]), free), block
+            address, rest = (hole, hole + size) if region.bottom_up else (hole + left, hole)
+            block = Block(address, size)
+            at = bisect.bisect_left(self._live, block)
+            remaining = ((rest, left),) if left else ()
+            live = (*self._live[:at], block, *self._live[at:])
+            return Bank(region, live, (*free[:i], *remaining, *free[i + 1 :])), block
         return None
 
-    def deallocate(self, block: Block) -> "Bank":
+    def deallocate(self, block: tuple[int, int]) -> "Bank":
         """The bank without a live `block`, which joins its free neighbours. Raises KeyError if it is not live."""
-        at = bisect.bisect_left(self.live, block)
-        if at == len(self.live) or self.live[at] != block:
+        if not self.holds(block):
             raise KeyError(block)
-        free = self.free
-        i = bisect.bisect_left(free, block)
-        address, end = block.address, block.end
-        first, last = i, i
-        if i and free[i - 1].end == address:
-            first, address = i - 1, free[i - 1].address
-        if i < len(free) and free[i].address == end:
-            last, end = i + 1, free[i].end
-        free = (*free[:first], Block(address, end - address), *free[last:])
-        return Bank(self.region, self.live[:at] + self.live[at + 1 :], free)
+        at = bisect.bisect_left(self._live, block)
+        free = self._free
+        first = last = bisect.bisect_left(free, block)
+        address, end = block[0], block[0] + block[1]
+        if first and sum(free[first - 1]) == address:
+            first -= 1
+            address = free[first][0]
+        if last < len(free) and free[last][0] == end:
+            end += free[last][1]
+            last += 1
+        return Bank(
+            self.region, self._live[:at] + self._live[at + 1 :], (*free[:first], (address, end - address), *free[last:])
+        )

@@ -39,6 +39,11 @@ def _round_up(size: int, multiple: int) -> int:
     return -(-size // multiple) * multiple
 
 
+def _require(name: str, size: int, limit: int, device: DeviceProfile) -> None:
+    if not 0 <= size <= limit:
+        raise ArgumentError(f"{name} is {size:,} B; on {device.name} it lies between 0 and {limit:,} B")
+
+
 @jax.tree_util.register_static
 class MemoryState:
     """The memory of one device. Make the first one with `MemoryState.create`; operations return the next ones."""
@@ -68,23 +73,21 @@ class MemoryState:
 
         Source: spec/memory.md section 1.3 (measured).
         """
-        dram_alignment = device.dram_alignment
-        for name, size, limit in (
-            ("l1_small_size", l1_small_size, device.l1_size - device.l1_unreserved_base),
-            ("worker_l1_size", worker_l1_size, device.l1_size - device.firmware_end),
-            ("trace_region_size", trace_region_size, device.dram_banks * (device.dram_bank_end - device.dram_unreserved_base)),
-        ):
-            if not 0 <= size <= limit:
-                raise ArgumentError(f"{name} is {size:,} B; on {device.name} it lies between 0 and {limit:,} B")
-        l1_base = _round_up(device.l1_size - worker_l1_size, dram_alignment) if worker_l1_size else device.l1_unreserved_base
-        l1_end = device.l1_size - _round_up(l1_small_size, dram_alignment)
-        trace = _round_up(-(-trace_region_size // device.dram_banks), TRACE_GRANULE)
-        dram_end = device.dram_bank_end - trace
+        alignment = device.dram_alignment
+        worker_limit = device.l1_size - device.firmware_end
+        _require("worker_l1_size", worker_l1_size, worker_limit, device)
+        l1_base = _round_up(device.l1_size - worker_l1_size, alignment) if worker_l1_size else device.l1_unreserved_base
+        small_limit = (device.l1_size - l1_base) // alignment * alignment
+        _require("l1_small_size", l1_small_size, small_limit, device)
+        l1_end = device.l1_size - _round_up(l1_small_size, alignment)
+        granules = (device.dram_bank_end - device.dram_unreserved_base) // TRACE_GRANULE
+        _require("trace_region_size", trace_region_size, device.dram_banks * granules * TRACE_GRANULE, device)
+        dram_end = device.dram_bank_end - _round_up(-(-trace_region_size // device.dram_banks), TRACE_GRANULE)
         regions = {
-            BufferType.DRAM: Region(device.dram_unreserved_base, dram_end, dram_alignment, bottom_up=True),
-            BufferType.L1: Region(l1_base, l1_end, dram_alignment, bottom_up=False),
-            BufferType.L1_SMALL: Region(l1_end, device.l1_size, dram_alignment, bottom_up=False),
-            BufferType.TRACE: Region(dram_end, device.dram_bank_end, dram_alignment, bottom_up=True),
+            BufferType.DRAM: Region(device.dram_unreserved_base, dram_end, alignment, bottom_up=True),
+            BufferType.L1: Region(l1_base, l1_end, alignment, bottom_up=False),
+            BufferType.L1_SMALL: Region(l1_end, device.l1_size, alignment, bottom_up=False),
+            BufferType.TRACE: Region(dram_end, device.dram_bank_end, alignment, bottom_up=True),
         }
         return cls(device, {kind: Bank(region) for kind, region in regions.items()})
 
@@ -137,7 +140,7 @@ class MemoryState:
 
     def is_live(self, buffer: Buffer) -> bool:
         """Whether `buffer` is allocated in this state. One freed and handed out again, address and size equal, counts as live."""
-        return buffer.size == 0 or self._banks[buffer.buffer_type].holds(Block(buffer.address, buffer.size))
+        return buffer.size == 0 or self._banks[buffer.buffer_type].holds(buffer[1:])
 
     def allocate(self, buffer_type: BufferType, size: int) -> tuple["MemoryState", Buffer]:
         """The state with `size` more bytes per bank allocated, and their place. Raises OutOfMemoryError if no hole fits."""
@@ -147,14 +150,14 @@ class MemoryState:
         if allocated is None:
             raise OutOfMemoryError(self._shortage(buffer_type, size))
         bank, block = allocated
-        return self._with(buffer_type, bank), Buffer(buffer_type, block.address, block.size)
+        return self._with(buffer_type, bank), Buffer(buffer_type, *block)
 
     def deallocate(self, buffer: Buffer) -> "MemoryState":
         """The state without `buffer`. Raises DeallocatedError if it is not live."""
         if buffer.size == 0:
             return self
         try:
-            bank = self._banks[buffer.buffer_type].deallocate(Block(buffer.address, buffer.size))
+            bank = self._banks[buffer.buffer_type].deallocate(buffer[1:])
         except KeyError:
             raise DeallocatedError(
                 f"the {buffer.buffer_type.name} buffer at {buffer.address:,} ({buffer.size:,} B per bank) is not allocated in this "

@@ -1,10 +1,15 @@
 """Checks and defaults that several operations share."""
 
-from tt_jax.compute import ComputeKernelConfig, MathFidelity
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+from tt_jax.compute import ComputeKernelConfig, CoreGrid, MathFidelity
 from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import DataType
 from tt_jax.errors import ArgumentError
 from tt_jax.layout import Layout
+from tt_jax.memory import MemoryConfig
 from tt_jax.tensor import TensorSpec
 
 
@@ -27,10 +32,46 @@ def require_rank(operation: str, argument: str, spec: TensorSpec, rank: int, mea
         raise ArgumentError(f"{operation}: `{argument}` must have shape {meaning}, rank {rank}; got {spec}")
 
 
-def normalize_dim(operation: str, dim: int, rank: int) -> int:
+_OPTION_TYPES = {
+    "dtype": (DataType, "a DataType such as tt.bfloat16"),
+    "layout": (Layout, "a Layout such as tt.TILE_LAYOUT"),
+    "memory_config": (MemoryConfig, "a MemoryConfig such as tt.L1_MEMORY_CONFIG"),
+    "compute_kernel_config": (ComputeKernelConfig, "a ComputeKernelConfig"),
+    "core_grid": (CoreGrid, "a CoreGrid such as tt.CoreGrid(y=8, x=8)"),
+}
+
+
+def require_options(operation: str, **options: object) -> None:
+    """Raise ArgumentError unless each option is None or of the type that its name asks for."""
+    for argument, value in options.items():
+        expected, description = _OPTION_TYPES[argument]
+        if value is not None and not isinstance(value, expected):
+            raise ArgumentError(f"{operation}: `{argument}` must be {description}, got {value!r}")
+
+
+def require_integer(operation: str, argument: str, value: Any, least: int | None = None) -> int:
+    """`value` as an int. Raises ArgumentError if it is none, or less than `least`."""
+    try:
+        integer = operator.index(value)
+    except TypeError:
+        raise ArgumentError(f"{operation}: `{argument}` must be an integer, got {value!r}") from None
+    if least is not None and integer < least:
+        raise ArgumentError(f"{operation}: `{argument}` must be at least {least}, got {integer}")
+    return integer
+
+
+def require_integers(operation: str, argument: str, values: Any) -> tuple[int, ...]:
+    """`values` as a tuple of ints. Raises ArgumentError if they are none."""
+    if not isinstance(values, Iterable) or isinstance(values, str):
+        raise ArgumentError(f"{operation}: `{argument}` must be a sequence of integers, got {values!r}")
+    return tuple(require_integer(operation, argument, value) for value in values)
+
+
+def normalize_dim(operation: str, dim: Any, rank: int, argument: str = "dim") -> int:
     """`dim` counted from the front. Raises ArgumentError outside `[-rank, rank)`."""
+    dim = require_integer(operation, argument, dim)
     if not -rank <= dim < rank:
-        raise ArgumentError(f"{operation}: dim {dim} is out of range for rank {rank}: expected {-rank} to {rank - 1}")
+        raise ArgumentError(f"{operation}: `{argument}` {dim} is out of range for rank {rank}: expected {-rank} to {rank - 1}")
     return dim % rank
 
 

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -12,6 +13,7 @@ from tt_jax.dtypes import DataType, bfloat16, float32, uint8
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import eltwise, rounding
 from tt_jax.memory import MemoryConfig, MemoryState
+from tt_jax.ops._arguments import require_options
 from tt_jax.program import Operation, launch, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
@@ -48,7 +50,9 @@ def _output_specs(
                 f"{name}: dtypes {a.dtype.kernel_name} and {b.dtype.kernel_name} do not mix; typecast one of them"
             )
         if a.layout is not b.layout:
-            raise ArgumentError(f"{name}: layouts differ: {a} and {b}; convert one with to_layout")
+            raise NotImplementedError(
+                f"{name}: inputs of different layouts ({a}, {b}) are not modelled; convert one with to_layout"
+            )
         shape = broadcast_shapes(name, a.shape, b.shape)
     if dtype.is_float != a.dtype.is_float:
         raise NotImplementedError(
@@ -95,6 +99,8 @@ _MULTIPLY = _binary("multiply", eltwise.multiply, jnp.multiply, (bfloat16, float
 
 def _run(operation: Operation, memory: MemoryState, a: Any, b: Any, attributes: BinaryAttributes) -> tuple[MemoryState, Tensor]:
     a = require_tensor(operation.name, "input_tensor_a", a)
+    if attributes.dtype is not None or attributes.memory_config is not None:
+        require_options(operation.name, dtype=attributes.dtype, memory_config=attributes.memory_config)
     if type(b) is not Tensor:
         b = _scalar(operation.name, a.dtype, b)
     memory, (y,) = launch(memory, operation, (a, b), attributes)
@@ -102,13 +108,20 @@ def _run(operation: Operation, memory: MemoryState, a: Any, b: Any, attributes: 
 
 
 def _scalar(name: str, dtype: DataType, value: Any) -> Any:
-    if jnp.ndim(value) != 0:
-        raise ArgumentError(f"{name}: `input_tensor_b` must be a Tensor or a number, got an array of shape {jnp.shape(value)}")
-    if dtype.is_float:
-        return jnp.asarray(value, jnp.float32) if hasattr(value, "dtype") else np.float32(value)
-    if isinstance(value, float) and not value.is_integer():
-        raise ArgumentError(f"{name}: {value} cannot be combined with a {dtype.kernel_name} tensor: it is no integer")
-    return np.asarray(value, dtype.carrier)
+    if isinstance(value, jax.Array | np.ndarray | np.generic) and value.ndim == 0 and not isinstance(value, np.complexfloating):
+        if dtype.is_float:
+            return jnp.asarray(value).astype(jnp.float32)
+        if jnp.issubdtype(value.dtype, jnp.integer):
+            return jnp.asarray(value).astype(dtype.carrier)
+    elif isinstance(value, int | float):
+        if dtype.is_float:
+            return np.float32(value)
+        limits = np.iinfo(dtype.carrier)
+        if int(value) == value and limits.min <= value <= limits.max:
+            return np.asarray(int(value), dtype.carrier)
+    else:
+        raise ArgumentError(f"{name}: `input_tensor_b` must be a Tensor or a real number, got {type(value).__name__}")
+    raise ArgumentError(f"{name}: {value} cannot be combined with a {dtype.kernel_name} tensor: it is no such integer")
 
 
 def add(

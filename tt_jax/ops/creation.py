@@ -4,6 +4,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
@@ -12,6 +13,7 @@ from tt_jax.errors import ArgumentError
 from tt_jax.kernels import block_float, rounding
 from tt_jax.layout import Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig, MemoryState
+from tt_jax.ops._arguments import require_options
 from tt_jax.program import free, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
@@ -27,6 +29,16 @@ def _to_carrier(x: Array, dtype: DataType) -> Array:
     if dtype.is_block_float:
         return block_float.quantize(wide, dtype.kernel_name, "host").astype(jnp.bfloat16)  # type: ignore[arg-type]
     return rounding.host_bfloat16(wide) if dtype is bfloat16 else rounding.widen(wide)
+
+
+def as_array(operation: str, argument: str, value: ArrayLike) -> Array | np.ndarray:
+    """`value` as an array, its dtype kept. Raises ArgumentError if it is none that JAX could hold."""
+    if isinstance(value, jax.Array):
+        return value
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf" and array.dtype.name not in ("bfloat16", "float16"):
+        raise ArgumentError(f"{operation}: `{argument}` must be an array of numbers, got {value!r:.80}")
+    return array
 
 
 def from_array(
@@ -51,8 +63,11 @@ def from_array(
         ArgumentError: no TT-NN dtype for the array's, or a block float in ROW_MAJOR layout.
         OutOfMemoryError: it does not fit.
     """
+    require_options("from_array", dtype=dtype, layout=layout, memory_config=memory_config)
+    if not isinstance(array, jax.ShapeDtypeStruct):
+        array = as_array("from_array", "array", array)
     if dtype is None:
-        dtype = default_dtype(getattr(array, "dtype", None) or jnp.asarray(array).dtype)
+        dtype = default_dtype(array.dtype)
     if layout is None:
         layout = Layout.TILE if dtype.is_block_float else Layout.ROW_MAJOR
     source = array if isinstance(array, jax.ShapeDtypeStruct) else jnp.asarray(array)

@@ -12,8 +12,8 @@ from tt_jax.errors import ArgumentError
 from tt_jax.kernels import block_float
 from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import MemoryConfig, MemoryState
-from tt_jax.ops._arguments import normalize_dim
-from tt_jax.program import Operation, launch, require_tensor
+from tt_jax.ops._arguments import normalize_dim, require_integers, require_options
+from tt_jax.program import Operation, launch, require_live, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
 
@@ -50,7 +50,7 @@ _PERMUTE = Operation("permute", _permute_specs, _permute_kernel)
 
 
 def _resolve_shape(shape: Sequence[int], volume: int, was: tuple[int, ...]) -> tuple[int, ...]:
-    shape = tuple(int(s) for s in shape)
+    shape = require_integers("reshape", "shape", shape)
     if shape.count(-1) == 1:
         known = math.prod(s for s in shape if s != -1)
         if known and volume % known == 0:
@@ -81,9 +81,11 @@ def reshape(
     Raises ArgumentError if the volumes differ.
     """
     x = require_tensor("reshape", "tensor", tensor)
+    require_options("reshape", memory_config=memory_config)
     target = _resolve_shape(shape, math.prod(x.shape), x.shape)
     spec = x.spec.replace(shape=target, memory_config=memory_config or x.memory_config)
     if _is_view(x.spec, target) and spec.memory_config == x.memory_config:
+        require_live("reshape", memory, x)
         return memory, Tensor(_reshaped(x, target), spec, x.buffer)
     memory, (y,) = launch(memory, _RESHAPE, (x,), _Reshape(spec))
     return memory, y
@@ -104,12 +106,14 @@ def permute(
     names every dimension once.
     """
     x = require_tensor("permute", "tensor", tensor)
+    require_options("permute", memory_config=memory_config)
     rank = len(x.shape)
-    order = tuple(normalize_dim("permute", int(d), rank) for d in dims)
+    order = tuple(normalize_dim("permute", d, rank, "dims") for d in require_integers("permute", "dims", dims))
     if sorted(order) != list(range(rank)):
         raise ArgumentError(f"permute: dims {tuple(dims)} must name each of the {rank} dimensions of {x.shape} once")
     memory_config = memory_config or x.memory_config
     if order == tuple(range(rank)) and memory_config == x.memory_config:
+        require_live("permute", memory, x)
         return memory, x
     memory, (y,) = launch(memory, _PERMUTE, (x,), _Permute(order, memory_config))
     return memory, y
@@ -122,6 +126,6 @@ def transpose(
     x = require_tensor("transpose", "tensor", tensor)
     rank = len(x.shape)
     order = list(range(rank))
-    a, b = normalize_dim("transpose", dim1, rank), normalize_dim("transpose", dim2, rank)
+    a, b = normalize_dim("transpose", dim1, rank, "dim1"), normalize_dim("transpose", dim2, rank, "dim2")
     order[a], order[b] = b, a
     return permute(memory, x, order, memory_config=memory_config)

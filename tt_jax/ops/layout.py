@@ -10,7 +10,8 @@ from tt_jax.errors import ArgumentError
 from tt_jax.kernels import packer, rounding
 from tt_jax.layout import Layout
 from tt_jax.memory import MemoryConfig, MemoryState
-from tt_jax.program import Operation, launch, require_tensor
+from tt_jax.ops._arguments import require_options
+from tt_jax.program import Operation, launch, require_live, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
 
@@ -76,8 +77,10 @@ def to_layout(
     Raises ArgumentError for a dtype that the conversion cannot give.
     """
     x = require_tensor("to_layout", "tensor", tensor)
-    if not isinstance(layout, Layout):
-        raise ArgumentError(f"to_layout: `layout` must be a Layout, got {layout!r}")
+    if layout is None:
+        raise ArgumentError("to_layout: `layout` is None; pass tt.TILE_LAYOUT or tt.ROW_MAJOR_LAYOUT")
+    require_options("to_layout", layout=layout, dtype=dtype, memory_config=memory_config)
+    require_live("to_layout", memory, x)
     if layout is x.layout:
         if dtype not in (None, x.dtype):
             raise ArgumentError(
@@ -100,6 +103,12 @@ def to_memory_config(
 ) -> tuple[MemoryState, Tensor]:
     """A copy of `tensor` placed by `memory_config`; the same tensor, sharing its buffer, if it lies there already."""
     x = require_tensor("to_memory_config", "tensor", tensor)
+    if memory_config is None:
+        raise ArgumentError(
+            "to_memory_config: `memory_config` is None; pass where the tensor is to lie, such as tt.L1_MEMORY_CONFIG"
+        )
+    require_options("to_memory_config", memory_config=memory_config, dtype=dtype)
+    require_live("to_memory_config", memory, x)
     dtype = dtype or x.dtype
     if memory_config == x.memory_config and dtype is x.dtype:
         return memory, x
@@ -115,8 +124,9 @@ def typecast(
     up, to uint32 cuts and clips. Raises ArgumentError for a block float in ROW_MAJOR layout.
     """
     x = require_tensor("typecast", "tensor", tensor)
-    if not isinstance(dtype, DataType):
-        raise ArgumentError(f"typecast: `dtype` must be a DataType such as tt.bfloat16, got {dtype!r}")
+    if dtype is None:
+        raise ArgumentError("typecast: `dtype` is None; pass the dtype to convert to")
+    require_options("typecast", dtype=dtype, memory_config=memory_config)
     return _run(_TYPECAST, memory, x, x.spec.replace(dtype=dtype, memory_config=memory_config or x.memory_config))
 
 
@@ -127,6 +137,7 @@ def reallocate(memory: MemoryState, tensor: Tensor, memory_config: MemoryConfig 
     so be the body of a `jax.lax.scan`.
     """
     x = require_tensor("reallocate", "tensor", tensor)
+    require_options("reallocate", memory_config=memory_config)
     spec = x.spec.replace(memory_config=memory_config or x.memory_config)
     freed = memory.deallocate(x.buffer)
     after, buffer = freed.allocate(spec.memory_config.buffer_type, spec.bytes_per_bank(memory.device))

@@ -1,6 +1,7 @@
 """Matrix multiplication and linear layers."""
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from jax import Array
@@ -11,7 +12,7 @@ from tt_jax.dtypes import DataType, bfloat4_b, bfloat8_b, bfloat16, float32
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import matmul as kernel
 from tt_jax.memory import DRAM_MEMORY_CONFIG, BufferType, MemoryConfig, MemoryState
-from tt_jax.ops._arguments import require_dtype, require_tile
+from tt_jax.ops._arguments import require_dtype, require_options, require_tile
 from tt_jax.ops.binary import add
 from tt_jax.ops.creation import deallocate
 from tt_jax.ops.data_movement import transpose
@@ -30,6 +31,7 @@ FLOATS = (bfloat16, float32, bfloat8_b, bfloat4_b)
 
 
 class _Matmul(NamedTuple):
+    transpose_a: bool
     dtype: DataType
     memory_config: MemoryConfig
     device_grid: CoreGrid
@@ -40,23 +42,27 @@ class _Matmul(NamedTuple):
 
 def _output_specs(attributes: _Matmul, specs: tuple[TensorSpec, ...]) -> tuple[TensorSpec]:
     a, b, *rest = specs
+    shape_a = _transposed(a.shape) if attributes.transpose_a else a.shape
     for argument, spec in zip(("input_tensor_a", "input_tensor_b", "bias"), specs, strict=False):
         require_tile("matmul", argument, spec)
         require_dtype("matmul", argument, spec, FLOATS)
         if len(spec.shape) < 2 and argument != "bias":
             raise ArgumentError(f"matmul: `{argument}` must be a matrix or a batch of them, got {spec}")
-    if a.shape[-1] != b.shape[-2]:
+    if shape_a[-1] != b.shape[-2]:
         raise ArgumentError(
-            f"matmul: the inner dimensions differ: input_tensor_a {a.shape} has width {a.shape[-1]}, input_tensor_b {b.shape} has "
+            f"matmul: the inner dimensions differ: input_tensor_a {shape_a} has width {shape_a[-1]}, input_tensor_b {b.shape} has "
             f"height {b.shape[-2]}; transpose_a or transpose_b turn one around"
         )
-    batch_a, batch_b = a.shape[:-2], b.shape[:-2]
-    if math.prod(batch_b) != 1 and _trimmed(batch_a) != _trimmed(batch_b):
+    batch_a, batch_b = shape_a[:-2], b.shape[:-2]
+    if math.prod(batch_b) == 1:
+        batch = (1,) * (len(batch_b) - len(batch_a)) + batch_a
+    elif math.prod(batch_a) == 1 or _trimmed(batch_a) == _trimmed(batch_b):
+        batch = (1,) * (len(batch_a) - len(batch_b)) + batch_b
+    else:
         raise ArgumentError(
-            f"matmul: batch dimensions {batch_a} and {batch_b} differ; input_tensor_b must have those of input_tensor_a, or only ones"
+            f"matmul: batch dimensions {batch_a} and {batch_b} differ; they must be equal, or only ones in one of the inputs"
         )
-    batch = (1,) * (len(batch_b) - len(batch_a)) + batch_a
-    shape = (*batch, a.shape[-2], b.shape[-1])
+    shape = (*batch, shape_a[-2], b.shape[-1])
     for bias in rest:
         if bias.shape[-1] != b.shape[-1] or math.prod(bias.shape[:-1]) != 1:
             raise ArgumentError(
@@ -72,17 +78,25 @@ def _trimmed(batch: tuple[int, ...]) -> tuple[int, ...]:
     return batch[first:]
 
 
-def _problem(specs: tuple[TensorSpec, ...]) -> Problem:
-    return Problem.of(specs[0].padded_shape, specs[1].padded_shape)
+def _transposed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (*shape[:-2], *shape[:-3:-1])
+
+
+def _problem(attributes: _Matmul, specs: tuple[TensorSpec, ...]) -> Problem:
+    padded = specs[0].padded_shape
+    return Problem.of(_transposed(padded) if attributes.transpose_a else padded, specs[1].padded_shape)
+
+
+def _all_in_dram(placements: Iterable[MemoryConfig]) -> bool:
+    return all(placement.buffer_type is BufferType.DRAM for placement in placements)
 
 
 def _kernel(attributes: _Matmul, specs: tuple[TensorSpec, ...], a: Array, b: Array, bias: Array | None = None) -> tuple[Array]:
-    compute, problem = attributes.compute, _problem(specs)
+    compute, problem = attributes.compute, _problem(attributes, specs)
     if attributes.core_grid is not None:
         inner = blocks_on_grid(problem, attributes.core_grid).inner
     else:
-        placements = [attributes.memory_config, *(spec.memory_config for spec in specs)]
-        in_dram = all(placement.buffer_type is BufferType.DRAM for placement in placements)
+        in_dram = _all_in_dram([attributes.memory_config, *(spec.memory_config for spec in specs[:2])])
         inner = inner_block_by_default(problem, attributes.device_grid, in_dram)
     if compute.fp32_dest_acc_en:
         partial = "float32"
@@ -91,6 +105,8 @@ def _kernel(attributes: _Matmul, specs: tuple[TensorSpec, ...], a: Array, b: Arr
     else:
         partial = attributes.dtype.kernel_name
     (out,) = _output_specs(attributes, specs)
+    if attributes.transpose_a:
+        a = a.swapaxes(-2, -1)
     if bias is not None:
         bias = bias.reshape(-1)
     y = kernel.matmul(
@@ -108,9 +124,9 @@ def _kernel(attributes: _Matmul, specs: tuple[TensorSpec, ...], a: Array, b: Arr
 
 def _footprint(attributes: _Matmul, specs: tuple[TensorSpec, ...], memory: MemoryState) -> Footprint | None:
     """Known for programs with a core grid that fit without their output blocks being cut further."""
-    if attributes.core_grid is None:
+    if attributes.core_grid is None or attributes.transpose_a:
         return None
-    problem = _problem(specs)
+    problem = _problem(attributes, specs)
     blocks = blocks_on_grid(problem, attributes.core_grid)
     in0, in1 = specs[0].dtype, specs[1].dtype
     bias = specs[2].dtype if len(specs) > 2 else None
@@ -163,6 +179,9 @@ def _multiply(
     if bias is not None:
         require_tensor(name, "bias", bias)
     require_activation(name, activation)
+    require_options(
+        name, dtype=dtype, memory_config=memory_config, compute_kernel_config=compute_kernel_config, core_grid=core_grid
+    )
     out, grid = dtype or a.dtype, CoreGrid(*reversed(memory.device.grid))
     if core_grid is not None and (core_grid.x > grid.x or core_grid.y > grid.y):
         core_grid = grid
@@ -170,24 +189,32 @@ def _multiply(
         raise ArgumentError(f"{name}: `dtype` must be a float dtype, got {out.kernel_name}")
     compute = compute_kernel_config or default_matmul_config(memory.device, a.dtype, b.dtype, out, core_grid)
     placement = memory_config or DRAM_MEMORY_CONFIG
-    fused = core_grid is not None
-    attributes = _Matmul(out, placement, grid, core_grid, activation if fused else None, compute)
-    if not (transpose_a or transpose_b) and (fused or (bias is None and activation is None)):
-        memory, (y,) = launch(memory, _MATMUL, (a, b) if bias is None else (a, b, bias), attributes)
+    # One program adds the bias and applies the activation if it has a core grid; the bias alone also if everything lies in DRAM
+    # and the weights are no batch. Source: reference data, op_specs (measured: every recorded case).
+    with_grid = core_grid is not None
+    fused = bias is not None and (
+        with_grid
+        or (_all_in_dram((a.memory_config, b.memory_config, placement)) and _is_one_row(bias) and math.prod(b.shape[:-2]) == 1)
+    )
+    later_bias = None if fused else bias
+    later_activation = None if with_grid else activation
+    inputs = (a, b, bias) if fused and bias is not None else (a, b)
+    attributes = _Matmul(transpose_a, out, placement, grid, core_grid, activation if with_grid else None, compute)
+    if not transpose_b and later_bias is None and later_activation is None:
+        memory, (y,) = launch(memory, _MATMUL, inputs, attributes)
         return memory, y
     with active_cache().all_or_nothing():
-        transposed = []
-        if transpose_a:
-            memory, a = transpose(memory, a, -2, -1)
-            transposed.append(a)
         if transpose_b:
-            memory, b = transpose(memory, b, -2, -1)
-            transposed.append(b)
-        memory, (y,) = launch(memory, _MATMUL, (a, b, bias) if fused and bias is not None else (a, b), attributes)
-        memory = deallocate(memory, *transposed)
-        if not fused:
-            memory, y = _post_process(memory, y, bias, activation, placement)
-    return memory, y
+            memory, turned = transpose(memory, b, -2, -1)
+            memory, (y,) = launch(memory, _MATMUL, (a, turned, *inputs[2:]), attributes)
+            memory = deallocate(memory, turned)
+        else:
+            memory, (y,) = launch(memory, _MATMUL, inputs, attributes)
+        return _post_process(memory, y, later_bias, later_activation, placement)
+
+
+def _is_one_row(bias: Tensor) -> bool:
+    return math.prod(bias.shape[:-1]) == 1
 
 
 def _post_process(
@@ -195,10 +222,7 @@ def _post_process(
 ) -> tuple[MemoryState, Tensor]:
     """Bias and activation as operations of their own: what the device does where no core grid is given."""
     if bias is not None:
-        if bias.shape[-1:] != y.shape[-1:] or math.prod(bias.shape[:-1]) != 1:
-            raise ArgumentError(
-                f"linear: `bias` must have one row of {y.shape[-1]} values, the width of the result; got {bias.spec}"
-            )
+        _require_row_or_matrix(bias, y)
         product = y
         memory, y = add(memory, product, bias, memory_config=placement)
         memory = deallocate(memory, product)
@@ -207,6 +231,16 @@ def _post_process(
         memory, y = activate(memory, before, activation, placement)
         memory = deallocate(memory, before)
     return memory, y
+
+
+def _require_row_or_matrix(bias: Tensor, y: Tensor) -> None:
+    """A bias added on its own may also have every row, or a row for each matrix; the sum has the shape of `y` or of rank of `bias`."""
+    fits = all(s in (1, t) for s, t in zip(reversed(bias.shape), reversed(y.shape), strict=False))
+    extra = bias.shape[: max(0, len(bias.shape) - len(y.shape))]
+    if bias.shape[-1:] != y.shape[-1:] or not fits or math.prod(extra) != 1:
+        raise ArgumentError(
+            f"linear: `bias` must be as wide as the result {y.shape} and broadcast against its rows and matrices; got {bias.spec}"
+        )
 
 
 def matmul(
@@ -225,9 +259,9 @@ def matmul(
     """`a @ b`: `[..., m, k] x [..., k, n] -> [..., m, n]`.
 
     Args:
-        input_tensor_b: with the batch dimensions of `input_tensor_a`, or only ones.
-        transpose_a, transpose_b: exchange the last two dimensions first, by a transpose of its own (a block float is then
-            packed anew).
+        input_tensor_b: with the batch dimensions of `input_tensor_a`, or only ones in one of the two.
+        transpose_a: exchange the last two dimensions, within the program.
+        transpose_b: likewise, by a transpose of its own (a block float is then packed anew).
         memory_config: of the output; interleaved DRAM by default.
         dtype: of the output; that of `input_tensor_a` by default.
         activation: a key of `kernels.sfpu.ACTIVATIONS`, applied before the output is packed.
@@ -271,8 +305,9 @@ def linear(
 ) -> tuple[MemoryState, Tensor]:
     """`activation(a @ b + bias)`; everything else as in `matmul`.
 
-    With a core grid one program does it all; without, bias and activation are operations of their own, each with its own
-    rounding and buffer, as on the device. `bias` has one row, `[n]` or `[..., 1, n]`.
+    With a core grid one program does it all, and `bias` has one row, `[n]` or `[..., 1, n]`. Without, the activation is an
+    operation of its own, with its own rounding and buffer, and so is the bias unless everything lies in DRAM, as on the device;
+    a bias added on its own may broadcast as in `add`.
     """
     return _multiply(
         "linear",

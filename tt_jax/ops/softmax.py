@@ -12,7 +12,14 @@ from tt_jax.kernels import packer
 from tt_jax.kernels import softmax as kernel
 from tt_jax.layout import TILE_SIZE
 from tt_jax.memory import MemoryConfig, MemoryState
-from tt_jax.ops._arguments import default_softmax_config, normalize_dim, require_dtype, require_rank, require_tile
+from tt_jax.ops._arguments import (
+    default_softmax_config,
+    normalize_dim,
+    require_dtype,
+    require_options,
+    require_rank,
+    require_tile,
+)
 from tt_jax.program import Operation, launch, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
@@ -110,6 +117,7 @@ def softmax(
     Raises ArgumentError for another dtype, layout or a `dim` out of range.
     """
     x = require_tensor("softmax", "input_tensor", input_tensor)
+    require_options("softmax", memory_config=memory_config, compute_kernel_config=compute_kernel_config)
     attributes = _Softmax(
         normalize_dim("softmax", dim, len(x.shape)),
         memory_config or x.memory_config,

@@ -10,7 +10,7 @@ from tt_jax.kernels import heads as kernel
 from tt_jax.kernels.softmax import head_scale
 from tt_jax.layout import TILE_SIZE
 from tt_jax.memory import MemoryConfig, MemoryState
-from tt_jax.ops._arguments import require_dtype, require_rank, require_tile
+from tt_jax.ops._arguments import require_dtype, require_integer, require_options, require_rank, require_tile
 from tt_jax.ops.binary import multiply
 from tt_jax.ops.creation import deallocate
 from tt_jax.ops.data_movement import regrouped
@@ -36,8 +36,6 @@ def _split_specs(attributes: _Split, specs: tuple[TensorSpec, ...]) -> tuple[Ten
         require_tile(_SPLIT, argument, spec)
         require_dtype(_SPLIT, argument, spec, FLOATS)
         require_rank(_SPLIT, argument, spec, 3, "[batch, sequence, heads * head_size]")
-    if heads < 1 or kv_heads < 1:
-        raise ArgumentError(f"{_SPLIT}: num_heads ({heads}) and num_kv_heads ({kv_heads}) must be at least 1")
     batch, sequence, width = x.shape
     parts = heads if len(specs) == 2 else heads + 2 * kv_heads
     head_size, rest = divmod(width, parts)
@@ -111,8 +109,10 @@ def split_query_key_value_and_split_heads(
     Raises ArgumentError if heads do not divide the width into multiples of 32, or shapes, dtypes or layouts do not fit.
     """
     x = require_tensor(_SPLIT, "input_tensor", input_tensor)
+    require_options(_SPLIT, memory_config=memory_config)
+    num_heads = require_integer(_SPLIT, "num_heads", num_heads, least=1)
+    kv_heads = num_heads if num_kv_heads is None else require_integer(_SPLIT, "num_kv_heads", num_kv_heads, least=1)
     inputs = (x,) if kv_input_tensor is None else (x, require_tensor(_SPLIT, "kv_input_tensor", kv_input_tensor))
-    kv_heads = num_heads if num_kv_heads is None else num_kv_heads
     memory, (q, k, v) = launch(
         memory, _SPLIT_HEADS, inputs, _Split(num_heads, kv_heads, transpose_key, memory_config or x.memory_config)
     )
@@ -124,8 +124,13 @@ def concatenate_heads(
 ) -> tuple[MemoryState, Tensor]:
     """`[b, heads, s, d]` -> `[b, s, heads * d]`. Raises ArgumentError unless `d` is a multiple of 32."""
     x = require_tensor("concatenate_heads", "input_tensor", input_tensor)
+    require_options("concatenate_heads", memory_config=memory_config)
     memory, (y,) = launch(memory, _CONCATENATE_HEADS, (x,), memory_config or x.memory_config)
     return memory, y
+
+
+def _scale(operation: str, head_size: int | None) -> float:
+    return head_scale(None if head_size is None else require_integer(operation, "head_size", head_size, least=1))
 
 
 def attention_softmax(
@@ -145,13 +150,13 @@ def attention_softmax(
     `causal_mask`, `[b, 1, rows, columns]`.
     """
     x = require_tensor("attention_softmax", "tensor", tensor)
+    require_options("attention_softmax", memory_config=memory_config)
+    scale = _scale("attention_softmax", head_size)
     if attention_mask is not None:
         mask = require_tensor("attention_softmax", "attention_mask", attention_mask)
-        return scale_mask_softmax(
-            memory, x, mask, head_scale(head_size), causal=causal_mask, in_place=False, memory_config=memory_config
-        )
+        return scale_mask_softmax(memory, x, mask, scale, causal=causal_mask, in_place=False, memory_config=memory_config)
     with active_cache().all_or_nothing():
-        memory, scaled = multiply(memory, x, head_scale(head_size), memory_config=memory_config)
+        memory, scaled = multiply(memory, x, scale, memory_config=memory_config)
         memory, y = softmax(memory, scaled, memory_config=memory_config)
     return deallocate(memory, scaled), y
 
@@ -172,4 +177,5 @@ def attention_softmax_(
     if attention_mask is None:
         raise ArgumentError("attention_softmax_: `attention_mask` is missing; without a mask use attention_softmax")
     mask = require_tensor("attention_softmax_", "attention_mask", attention_mask)
-    return scale_mask_softmax(memory, x, mask, head_scale(head_size), causal=causal_mask, in_place=True)
+    scale = _scale("attention_softmax_", head_size)
+    return scale_mask_softmax(memory, x, mask, scale, causal=causal_mask, in_place=True)
