@@ -28,7 +28,9 @@ def test_a_tensor_must_be_a_tensor(name, argument, wrong):
 @pytest.mark.parametrize("name", ["add", "subtract", "multiply", "matmul"])
 def test_nothing_is_no_operand(name):
     fails(
-        lambda memory: CALLS[name](memory, input_tensor_b=None), tt.ArgumentError, "`input_tensor_b` must be a Tensor.*NoneType"
+        lambda memory: CALLS[name](memory, input_tensor_b=None),
+        tt.ArgumentError,
+        "`input_tensor_b` must be a Tensor.*, got None",
     )
 
 
@@ -58,7 +60,7 @@ WRONG = [
     *((name, "memory_config", tt.BufferType.L1) for name in CALLS if "view" not in name and name != "attention_softmax_"),
     *((name, "dtype", jnp.bfloat16) for name in (*BINARY, *MATMULS, "typecast", "from_array", "preprocess_linear_weight")),
     *((name, "compute_kernel_config", tt.MathFidelity.HiFi4) for name in (*MATMULS, "softmax")),
-    *((name, "core_grid", wrong) for name in MATMULS for wrong in ((8, 8), tt.CoreGrid(y=0, x=4), tt.CoreGrid(y=4, x=-1))),
+    *((name, "core_grid", wrong) for name in MATMULS for wrong in ((8, 8), 8)),
 ]
 
 
@@ -74,10 +76,12 @@ CASES = [
     *((name, dict(input_tensor_b="wide"), r"shapes \(64, 64\) and \(64, 96\) do not broadcast") for name in BINARY),
     *((name, dict(input_tensor_b="batch3", input_tensor_a="batch2"), r"\(2, 64, 64\) and \(3, 64, 64\)") for name in BINARY),
     *((name, dict(input_tensor_b="integers"), "bfloat16 and int32 do not mix; typecast") for name in BINARY),
-    *((name, dict(input_tensor_b="rows"), "layouts differ: .*TILE.*ROW_MAJOR.*to_layout") for name in BINARY),
     *((name, dict(input_tensor_a="bytes", input_tensor_b="bytes"), "`input_tensor_a` is uint8.*typecast") for name in BINARY),
     *((name, dict(input_tensor_b="bytes"), "`input_tensor_b` is uint8.*typecast") for name in BINARY),
-    *((name, dict(input_tensor_a="integers", input_tensor_b=0.5), "0.5 .* int32 .* no integer") for name in BINARY),
+    *(
+        (name, dict(input_tensor_a="integers", input_tensor_b=0.5), "0.5 .* int32 .* no integer")
+        for name in ("add", "subtract")
+    ),
     *(
         (name, dict(input_tensor_a="integers", input_tensor_b=jnp.float32(2.5)), "2.5 .* int32 .* no integer")
         for name in BINARY
@@ -110,8 +114,8 @@ CASES = [
         for bias, shape in (("bias96", "1x96"), ("batch2", "2x64x64"), ("scalar", "scalar"))
     ),
     *((name, dict(bias="integer bias"), "int32.*typecast") for name in ("linear", "linear on a grid")),
-    ("softmax", dict(dim=2), "dim 2 is out of range for rank 2: expected -2 to 1"),
-    ("softmax", dict(dim=-3), "dim -3 is out of range"),
+    ("softmax", dict(dim=2), "`dim` 2 is out of range for rank 2: expected -2 to 1"),
+    ("softmax", dict(dim=-3), "`dim` -3 is out of range"),
     ("softmax", dict(dim="last"), "dim.*'last'"),
     ("softmax", dict(input_tensor="scalar"), "rank 0"),
     ("softmax", dict(input_tensor="rows"), "`input_tensor` must have TILE layout.*ROW_MAJOR.*to_layout"),
@@ -133,12 +137,12 @@ CASES = [
     ("permute", dict(dims=(0, 0)), r"dims \(0, 0\) must name each of the 2 dimensions of \(64, 64\) once"),
     ("permute", dict(dims=(0,)), r"dims \(0,\) must name each"),
     ("permute", dict(dims=(0, 1, 0)), r"dims \(0, 1, 0\) must name each"),
-    ("permute", dict(dims=(0, 2)), "dim 2 is out of range for rank 2"),
+    ("permute", dict(dims=(0, 2)), "`dims` 2 is out of range for rank 2"),
     ("permute", dict(dims=1), "`dims`.*1"),
-    ("transpose", dict(dim1=2), "dim 2 is out of range for rank 2"),
-    ("transpose", dict(dim2=-3), "dim -3 is out of range for rank 2"),
+    ("transpose", dict(dim1=2), "`dim1` 2 is out of range for rank 2"),
+    ("transpose", dict(dim2=-3), "`dim2` -3 is out of range for rank 2"),
     ("transpose", dict(dim2="last"), "dim.*'last'"),
-    ("to_layout", dict(layout="TILE"), "`layout` must be a Layout, got 'TILE'"),
+    ("to_layout", dict(layout="TILE"), "`layout` must be a Layout such as tt.TILE_LAYOUT, got 'TILE'"),
     ("to_layout", dict(dtype=tt.float32), "gives bfloat16, not float32; use typecast"),
     ("to_layout", dict(layout=TILE, dtype=tt.float32), "has this layout already.*use typecast"),
     ("to_layout", dict(tensor="rows", layout=TILE, dtype="bfloat8_b"), "`dtype`.*'bfloat8_b'"),
@@ -155,8 +159,8 @@ CASES = [
     (SPLIT, dict(kv_input_tensor="qkv"), r"`kv_input_tensor` must have shape \(2, 32, 128\) .*got \(2, 32, 192\)"),
     (SPLIT, dict(input_tensor="qkv", kv_input_tensor=None, num_heads=5, num_kv_heads=None), "width 192, which 5 query and 5"),
     (SPLIT, dict(input_tensor="qkv", kv_input_tensor=None, num_heads=4, num_kv_heads=None), "multiple of 32"),
-    (SPLIT, dict(num_heads=0), r"num_heads \(0\) and num_kv_heads \(1\) must be at least 1"),
-    (SPLIT, dict(num_kv_heads=-1), r"num_kv_heads \(-1\)"),
+    (SPLIT, dict(num_heads=0), r"`num_heads` must be at least 1, got 0"),
+    (SPLIT, dict(num_kv_heads=-1), r"`num_kv_heads` must be at least 1, got -1"),
     (SPLIT, dict(num_heads="2"), "num_heads.*'2'"),
     ("concatenate_heads", dict(input_tensor="x"), r"`input_tensor` must have shape \[batch, heads, .*rank 4; got 64x64"),
     ("concatenate_heads", dict(input_tensor="heads24"), "has heads of 24, which must be a multiple of 32"),
@@ -187,7 +191,7 @@ CASES = [
     ("attention_softmax without mask", dict(tensor="head rows"), "must have TILE layout"),
     ("attention_softmax_", dict(attention_mask=None), "`attention_mask` is missing; without a mask use attention_softmax"),
     ("from_array", dict(array=np.ones(3)), "float64 has no TT-NN dtype of its own: pass dtype="),
-    ("from_array", dict(array=np.ones(3, np.complex64)), "complex64 has no TT-NN dtype"),
+    ("from_array", dict(array=np.ones(3, np.complex64)), "`array` must be an array of numbers.*complex64"),
     ("from_array", dict(array="abc"), "`array`"),
     ("from_array", dict(array="x"), "`array`"),
     ("from_array", dict(layout="TILE"), "`layout`.*'TILE'"),
@@ -221,6 +225,17 @@ def test_a_float_result_of_integers_is_not_modelled():
     fails(add, NotImplementedError, "float32 result of int32 inputs")
 
 
+@pytest.mark.parametrize("name", BINARY)
+def test_inputs_of_two_layouts_are_not_modelled(name):
+    mixed = lambda memory: CALLS[name](memory, input_tensor_b=T["rows"])
+    fails(mixed, NotImplementedError, "inputs of different layouts .*TILE.*ROW_MAJOR.*not modelled.*to_layout")
+
+
+def test_integers_times_a_float_are_not_modelled():
+    product = lambda memory: tt.multiply(memory, T["integers"], 2.0)
+    fails(product, NotImplementedError, "int32 tensor times the float 2.0 is not modelled .*typecast")
+
+
 def test_deallocate():
     fails(lambda memory: tt.deallocate(memory, T["x"], 3), tt.ArgumentError, "deallocate: `tensors` must be a Tensor, got int")
     fails(
@@ -247,3 +262,9 @@ def _mismatched():
     memory, x = tt.from_array(tt.MemoryState.create(tt.N150), jnp.ones((64, 64), jnp.bfloat16), layout=TILE)
     memory, y = tt.from_array(memory, jnp.ones((32, 96), jnp.bfloat16), layout=TILE)
     return memory, x, y
+
+
+@pytest.mark.parametrize("y, x", [(0, 4), (4, -1), (2.0, 2), ("2", 2)])
+def test_a_core_grid_has_cores(y, x):
+    with pytest.raises(tt.ArgumentError, match="at least one row and one column, got"):
+        tt.CoreGrid(y=y, x=x)

@@ -79,13 +79,26 @@ def test_addresses_are_not_in_the_key(cache, call):
     assert first.spec == second.spec
 
 
-@pytest.mark.parametrize("dtype", [tt.float32, tt.bfloat8_b])
-@every_call
+@pytest.mark.parametrize(
+    "call, dtype",
+    [
+        pytest.param(call, dtype, id=f"{name}-{dtype.name}")
+        for name, call in CALLS.items()
+        for dtype in (tt.float32, tt.bfloat8_b)
+        if (name, dtype) != ("reshape", tt.bfloat8_b)
+    ],
+)
 def test_dtypes_are_in_the_key(cache, call, dtype):
     for i, kind in enumerate((tt.bfloat16, dtype)):
         memory, (x, y, *_) = square(dtype=kind)
         call(memory, x, y)
         assert counts(cache) == (i + 1, 0, i + 1)
+
+
+def test_bfloat8_b_is_reshaped_by_three_programs(cache):
+    memory, (x, *_) = square(dtype=tt.bfloat8_b)
+    CALLS["reshape"](memory, x, x)
+    assert counts(cache) == (3, 0, 3)
 
 
 def test_placements_and_shapes_of_inputs_are_in_the_key(cache):

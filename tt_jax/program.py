@@ -182,9 +182,9 @@ def launch(
     if program is None:
         program = Program(memory.device, operation, attributes, tuple(specs))
 
-    for x in inputs:
+    for i, x in enumerate(inputs):
         if type(x) is Tensor and not memory.is_live(x.buffer):
-            require_live(operation.name, memory, x)
+            require_live(operation.name, memory, x, i)
     after = memory
     if operation.in_place is not None:
         buffers = [inputs[operation.in_place].buffer]  # type: ignore[union-attr]
@@ -233,11 +233,11 @@ def require_tensor(operation: str, argument: str, x: object) -> Tensor:
     return x
 
 
-def require_live(operation: str, memory: MemoryState, x: Tensor) -> None:
-    """Raise DeallocatedError unless `x` is allocated in `memory`."""
+def require_live(operation: str, memory: MemoryState, x: Tensor, position: int = 0) -> None:
+    """Raise DeallocatedError unless `x`, the operation's input at `position`, is allocated in `memory`."""
     if not memory.is_live(x.buffer):
         raise DeallocatedError(
-            f"{operation}: an input ({x.spec}, at {x.buffer.address:,}) is not allocated in the memory state that was passed. Either "
+            f"{operation}: input {position} ({x.spec}, at {x.buffer.address:,}) is not allocated in the memory state that was passed. Either "
             "it was deallocated, or the memory is older than the tensor: pass on what the last operation returned"
         )
 

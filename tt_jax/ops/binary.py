@@ -114,14 +114,20 @@ def _scalar(name: str, dtype: DataType, value: Any) -> Any:
         if jnp.issubdtype(value.dtype, jnp.integer):
             return jnp.asarray(value).astype(dtype.carrier)
     elif isinstance(value, int | float):
+        if name == "multiply" and isinstance(value, float) and not dtype.is_float:
+            raise NotImplementedError(
+                f"multiply: a {dtype.kernel_name} tensor times the float {value} is not modelled (the device makes it float32); "
+                "typecast the tensor"
+            )
         if dtype.is_float:
             return np.float32(value)
         limits = np.iinfo(dtype.carrier)
         if int(value) == value and limits.min <= value <= limits.max:
             return np.asarray(int(value), dtype.carrier)
     else:
-        raise ArgumentError(f"{name}: `input_tensor_b` must be a Tensor or a real number, got {type(value).__name__}")
-    raise ArgumentError(f"{name}: {value} cannot be combined with a {dtype.kernel_name} tensor: it is no such integer")
+        shape = f"an array of shape {np.shape(value)}" if hasattr(value, "shape") else repr(value)
+        raise ArgumentError(f"{name}: `input_tensor_b` must be a Tensor or a number, got {shape}")
+    raise ArgumentError(f"{name}: {value} cannot be combined with a {dtype.kernel_name} tensor: it is no integer of that width")
 
 
 def add(

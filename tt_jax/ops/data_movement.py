@@ -1,19 +1,22 @@
 """Reshape, permute and transpose."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from tt_jax.dtypes import bfloat8_b, bfloat16
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import block_float
 from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import normalize_dim, require_integers, require_options
-from tt_jax.program import Operation, launch, require_live, require_tensor
+from tt_jax.ops.creation import deallocate
+from tt_jax.ops.layout import typecast
+from tt_jax.program import Operation, active_cache, launch, require_live, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
 
@@ -87,8 +90,23 @@ def reshape(
     if _is_view(x.spec, target) and spec.memory_config == x.memory_config:
         require_live("reshape", memory, x)
         return memory, Tensor(_reshaped(x, target), spec, x.buffer)
+    if x.dtype is bfloat8_b:
+        return _by_way_of_bfloat16(
+            memory, x, spec.memory_config, lambda m, wide: reshape(m, wide, target, memory_config=memory_config)
+        )
     memory, (y,) = launch(memory, _RESHAPE, (x,), _Reshape(spec))
     return memory, y
+
+
+def _by_way_of_bfloat16(
+    memory: MemoryState, x: Tensor, placement: MemoryConfig, move: Callable[[MemoryState, Tensor], tuple[MemoryState, Tensor]]
+) -> tuple[MemoryState, Tensor]:
+    """What the device does where groups of a bfloat8_b come apart: cast, move, cast back. Source: op_specs (measured)."""
+    with active_cache().all_or_nothing():
+        memory, wide = typecast(memory, x, bfloat16)
+        memory, moved = move(memory, wide)
+        memory, y = typecast(memory, moved, x.dtype, memory_config=placement)
+    return deallocate(memory, wide, moved), y
 
 
 def _reshaped(x: Tensor, shape: tuple[int, ...]) -> Array:
@@ -102,7 +120,8 @@ def permute(
 ) -> tuple[MemoryState, Tensor]:
     """`tensor` with its dimensions in the order `dims`; the same tensor if that is the order it has.
 
-    A block float whose last dimension moves is packed anew, since its groups change. Raises ArgumentError unless `dims`
+    A block float is packed anew, since its groups change: at once if only the last two dimensions are exchanged, else a bfloat8_b goes by
+    way of bfloat16. Raises ArgumentError unless `dims`
     names every dimension once.
     """
     x = require_tensor("permute", "tensor", tensor)
@@ -115,6 +134,9 @@ def permute(
     if order == tuple(range(rank)) and memory_config == x.memory_config:
         require_live("permute", memory, x)
         return memory, x
+    if x.dtype is bfloat8_b and order[:-2] != tuple(range(rank - 2)):
+        placement = memory_config
+        return _by_way_of_bfloat16(memory, x, placement, lambda m, wide: permute(m, wide, order, memory_config=placement))
     memory, (y,) = launch(memory, _PERMUTE, (x,), _Permute(order, memory_config))
     return memory, y
 

@@ -70,7 +70,7 @@ def to_layout(
     dtype: DataType | None = None,
     memory_config: MemoryConfig | None = None,
 ) -> tuple[MemoryState, Tensor]:
-    """`tensor` in another layout; the same tensor, sharing its buffer, if it has that layout already.
+    """`tensor` in another layout; the same tensor, sharing its buffer, if it has that layout already (whatever `memory_config` says).
 
     Block floats become bfloat16 in ROW_MAJOR layout. `dtype` may change only on the way to TILE.
 

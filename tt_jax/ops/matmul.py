@@ -15,7 +15,6 @@ from tt_jax.memory import DRAM_MEMORY_CONFIG, BufferType, MemoryConfig, MemorySt
 from tt_jax.ops._arguments import require_dtype, require_options, require_tile
 from tt_jax.ops.binary import add
 from tt_jax.ops.creation import deallocate
-from tt_jax.ops.data_movement import transpose
 from tt_jax.ops.matmul_program import (
     Problem,
     blocks_on_grid,
@@ -24,7 +23,7 @@ from tt_jax.ops.matmul_program import (
     inner_block_by_default,
 )
 from tt_jax.ops.unary import activate, require_activation
-from tt_jax.program import Footprint, Operation, active_cache, launch, require_tensor
+from tt_jax.program import Footprint, Operation, active_cache, launch, require_live, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
 FLOATS = (bfloat16, float32, bfloat8_b, bfloat4_b)
@@ -32,6 +31,7 @@ FLOATS = (bfloat16, float32, bfloat8_b, bfloat4_b)
 
 class _Matmul(NamedTuple):
     transpose_a: bool
+    transpose_b: bool
     dtype: DataType
     memory_config: MemoryConfig
     device_grid: CoreGrid
@@ -40,36 +40,38 @@ class _Matmul(NamedTuple):
     compute: ComputeKernelConfig
 
 
+_NAME = "matmul/linear"
+
+
 def _output_specs(attributes: _Matmul, specs: tuple[TensorSpec, ...]) -> tuple[TensorSpec]:
-    a, b, *rest = specs
-    shape_a = _transposed(a.shape) if attributes.transpose_a else a.shape
     for argument, spec in zip(("input_tensor_a", "input_tensor_b", "bias"), specs, strict=False):
-        require_tile("matmul", argument, spec)
-        require_dtype("matmul", argument, spec, FLOATS)
+        require_dtype(_NAME, argument, spec, FLOATS)
+        require_tile(_NAME, argument, spec)
         if len(spec.shape) < 2 and argument != "bias":
-            raise ArgumentError(f"matmul: `{argument}` must be a matrix or a batch of them, got {spec}")
-    if shape_a[-1] != b.shape[-2]:
+            raise ArgumentError(f"{_NAME}: `{argument}` must be a matrix or a batch of them, got {spec}")
+    if attributes.dtype not in FLOATS:
+        raise ArgumentError(f"{_NAME}: `dtype` must be a float dtype, got {attributes.dtype.kernel_name}")
+    a, b = _turned(attributes, specs[0].shape, specs[1].shape)
+    if a[-1] != b[-2]:
         raise ArgumentError(
-            f"matmul: the inner dimensions differ: input_tensor_a {shape_a} has width {shape_a[-1]}, input_tensor_b {b.shape} has "
-            f"height {b.shape[-2]}; transpose_a or transpose_b turn one around"
+            f"{_NAME}: the inner dimensions differ: input_tensor_a {a} has width {a[-1]}, input_tensor_b {b} has height {b[-2]}; "
+            "transpose_a or transpose_b turn one around"
         )
-    batch_a, batch_b = shape_a[:-2], b.shape[:-2]
+    batch_a, batch_b = a[:-2], b[:-2]
     if math.prod(batch_b) == 1:
         batch = (1,) * (len(batch_b) - len(batch_a)) + batch_a
     elif math.prod(batch_a) == 1 or _trimmed(batch_a) == _trimmed(batch_b):
         batch = (1,) * (len(batch_a) - len(batch_b)) + batch_b
     else:
         raise ArgumentError(
-            f"matmul: batch dimensions {batch_a} and {batch_b} differ; they must be equal, or only ones in one of the inputs"
+            f"{_NAME}: batch dimensions {batch_a} and {batch_b} differ; they must be equal, or only ones in one of the inputs"
         )
-    shape = (*batch, shape_a[-2], b.shape[-1])
-    for bias in rest:
-        if bias.shape[-1] != b.shape[-1] or math.prod(bias.shape[:-1]) != 1:
-            raise ArgumentError(
-                f"linear: `bias` must have one row of {b.shape[-1]} values, the width of the result; got {bias}"
-            )
+    shape = (*batch, a[-2], b[-1])
+    for bias in specs[2:]:
+        if bias.shape[-1:] != b[-1:] or math.prod(bias.shape[:-1]) != 1:
+            raise ArgumentError(f"linear: `bias` must have one row of {b[-1]} values, the width of the result; got {bias}")
         shape = (1,) * (len(bias.shape) - len(shape)) + shape
-    return (TensorSpec(shape, attributes.dtype, a.layout, attributes.memory_config),)
+    return (TensorSpec(shape, attributes.dtype, specs[0].layout, attributes.memory_config),)
 
 
 def _trimmed(batch: tuple[int, ...]) -> tuple[int, ...]:
@@ -78,13 +80,17 @@ def _trimmed(batch: tuple[int, ...]) -> tuple[int, ...]:
     return batch[first:]
 
 
-def _transposed(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return (*shape[:-2], *shape[:-3:-1])
+def _turned(attributes: _Matmul, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Two shapes as the product sees them."""
+    if attributes.transpose_a:
+        a = (*a[:-2], a[-1], a[-2])
+    if attributes.transpose_b:
+        b = (*b[:-2], b[-1], b[-2])
+    return a, b
 
 
 def _problem(attributes: _Matmul, specs: tuple[TensorSpec, ...]) -> Problem:
-    padded = specs[0].padded_shape
-    return Problem.of(_transposed(padded) if attributes.transpose_a else padded, specs[1].padded_shape)
+    return Problem.of(*_turned(attributes, specs[0].padded_shape, specs[1].padded_shape))
 
 
 def _all_in_dram(placements: Iterable[MemoryConfig]) -> bool:
@@ -107,6 +113,8 @@ def _kernel(attributes: _Matmul, specs: tuple[TensorSpec, ...], a: Array, b: Arr
     (out,) = _output_specs(attributes, specs)
     if attributes.transpose_a:
         a = a.swapaxes(-2, -1)
+    if attributes.transpose_b:
+        b = b.swapaxes(-2, -1)
     if bias is not None:
         bias = bias.reshape(-1)
     y = kernel.matmul(
@@ -123,8 +131,8 @@ def _kernel(attributes: _Matmul, specs: tuple[TensorSpec, ...], a: Array, b: Arr
 
 
 def _footprint(attributes: _Matmul, specs: tuple[TensorSpec, ...], memory: MemoryState) -> Footprint | None:
-    """Known for programs with a core grid that fit without their output blocks being cut further."""
-    if attributes.core_grid is None or attributes.transpose_a:
+    """Known for programs with a core grid that fit without their output blocks being cut further, and turn no input."""
+    if attributes.core_grid is None or attributes.transpose_a or attributes.transpose_b:
         return None
     problem = _problem(attributes, specs)
     blocks = blocks_on_grid(problem, attributes.core_grid)
@@ -185,8 +193,6 @@ def _multiply(
     out, grid = dtype or a.dtype, CoreGrid(*reversed(memory.device.grid))
     if core_grid is not None and (core_grid.x > grid.x or core_grid.y > grid.y):
         core_grid = grid
-    if out not in FLOATS:
-        raise ArgumentError(f"{name}: `dtype` must be a float dtype, got {out.kernel_name}")
     compute = compute_kernel_config or default_matmul_config(memory.device, a.dtype, b.dtype, out, core_grid)
     placement = memory_config or DRAM_MEMORY_CONFIG
     # One program adds the bias and applies the activation if it has a core grid; the bias alone also if everything lies in DRAM
@@ -199,17 +205,14 @@ def _multiply(
     later_bias = None if fused else bias
     later_activation = None if with_grid else activation
     inputs = (a, b, bias) if fused and bias is not None else (a, b)
-    attributes = _Matmul(transpose_a, out, placement, grid, core_grid, activation if with_grid else None, compute)
-    if not transpose_b and later_bias is None and later_activation is None:
+    attributes = _Matmul(transpose_a, transpose_b, out, placement, grid, core_grid, activation if with_grid else None, compute)
+    if later_bias is None and later_activation is None:
         memory, (y,) = launch(memory, _MATMUL, inputs, attributes)
         return memory, y
+    if later_bias is not None:
+        require_live(name, memory, later_bias, 2)  # before the product, which could take the place of a freed one
     with active_cache().all_or_nothing():
-        if transpose_b:
-            memory, turned = transpose(memory, b, -2, -1)
-            memory, (y,) = launch(memory, _MATMUL, (a, turned, *inputs[2:]), attributes)
-            memory = deallocate(memory, turned)
-        else:
-            memory, (y,) = launch(memory, _MATMUL, inputs, attributes)
+        memory, (y,) = launch(memory, _MATMUL, inputs, attributes)
         return _post_process(memory, y, later_bias, later_activation, placement)
 
 
@@ -239,7 +242,8 @@ def _require_row_or_matrix(bias: Tensor, y: Tensor) -> None:
     extra = bias.shape[: max(0, len(bias.shape) - len(y.shape))]
     if bias.shape[-1:] != y.shape[-1:] or not fits or math.prod(extra) != 1:
         raise ArgumentError(
-            f"linear: `bias` must be as wide as the result {y.shape} and broadcast against its rows and matrices; got {bias.spec}"
+            f"linear: `bias` must have one row of {y.shape[-1]} values, or broadcast against the rows and matrices of {y.shape}; "
+            f"got {bias.spec}"
         )
 
 
@@ -260,8 +264,7 @@ def matmul(
 
     Args:
         input_tensor_b: with the batch dimensions of `input_tensor_a`, or only ones in one of the two.
-        transpose_a: exchange the last two dimensions, within the program.
-        transpose_b: likewise, by a transpose of its own (a block float is then packed anew).
+        transpose_a, transpose_b: exchange the last two dimensions, within the program.
         memory_config: of the output; interleaved DRAM by default.
         dtype: of the output; that of `input_tensor_a` by default.
         activation: a key of `kernels.sfpu.ACTIVATIONS`, applied before the output is packed.

@@ -25,6 +25,6 @@ def preprocess_linear_bias(
 ) -> tuple[MemoryState, Tensor]:
     """A linear layer's bias `[out]` as a TILE tensor `[1, out]`. Raises ArgumentError unless it has one row."""
     bias = as_array("preprocess_linear_bias", "bias", bias)
-    if bias.ndim == 0 or bias.size != bias.shape[-1]:
+    if bias.ndim == 0 or bias.size == 0 or bias.size != bias.shape[-1]:
         raise ArgumentError(f"preprocess_linear_bias: `bias` must have shape [out], got {bias.shape}")
     return from_array(memory, bias.reshape(1, -1), dtype=dtype, layout=Layout.TILE, memory_config=memory_config)

@@ -14,7 +14,7 @@ from tt_jax.ops._arguments import require_dtype, require_integer, require_option
 from tt_jax.ops.binary import multiply
 from tt_jax.ops.creation import deallocate
 from tt_jax.ops.data_movement import regrouped
-from tt_jax.ops.softmax import scale_mask_softmax, softmax
+from tt_jax.ops.softmax import ALLOWED, scale_mask_softmax, softmax
 from tt_jax.program import Operation, active_cache, launch, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
@@ -155,6 +155,8 @@ def attention_softmax(
     if attention_mask is not None:
         mask = require_tensor("attention_softmax", "attention_mask", attention_mask)
         return scale_mask_softmax(memory, x, mask, scale, causal=causal_mask, in_place=False, memory_config=memory_config)
+    require_dtype("attention_softmax", "tensor", x.spec, ALLOWED)
+    require_tile("attention_softmax", "tensor", x.spec)
     with active_cache().all_or_nothing():
         memory, scaled = multiply(memory, x, scale, memory_config=memory_config)
         memory, y = softmax(memory, scaled, memory_config=memory_config)
