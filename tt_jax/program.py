@@ -72,12 +72,14 @@ class ProgramCache:
     another one active for a block.
 
     Attributes:
+        find: `find(key)` is the program of `key`, None if it is not held.
         hits: launches that found their program.
         misses: launches that had to build it.
     """
 
     def __init__(self) -> None:
         self._programs: dict[tuple[Hashable, ...], Program] = {}
+        self.find = self._programs.get
         self._enabled = True
         self.hits = 0
         self.misses = 0
@@ -110,18 +112,11 @@ class ProgramCache:
         self._programs.clear()
         self.hits = self.misses = 0
 
-    def find(self, key: tuple[Hashable, ...]) -> Program | None:
-        """The program of `key`, if it is held."""
-        return self._programs.get(key)
-
-    def record(self, key: tuple[Hashable, ...], program: Program, hit: bool) -> None:
-        """Count a launch that succeeded, and keep its program."""
-        if hit:
-            self.hits += 1
-        else:
-            self.misses += 1
-            if self._enabled:
-                self._programs[key] = program
+    def add(self, key: tuple[Hashable, ...], program: Program) -> None:
+        """Count a miss whose launch succeeded, and keep its program."""
+        self.misses += 1
+        if self._enabled:
+            self._programs[key] = program
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
@@ -177,8 +172,7 @@ def launch(
         abstract = abstract or type(array) is jax.ShapeDtypeStruct
     cache = _active.get()
     key = (operation, attributes, memory.device, *specs)
-    program = cache.find(key)
-    hit = program is not None
+    program = found = cache.find(key)
     if program is None:
         program = Program(memory.device, operation, attributes, tuple(specs))
 
@@ -197,7 +191,10 @@ def launch(
         _check_footprint(operation, program.footprint(memory), memory, after)
 
     values = program.abstract if abstract else program.kernel(*arrays)
-    cache.record(key, program, hit)
+    if found is None:
+        cache.add(key, program)
+    else:
+        cache.hits += 1
     return after, tuple(map(Tensor, values, program.outputs, buffers))
 
 
@@ -237,8 +234,8 @@ def require_live(operation: str, memory: MemoryState, x: Tensor, position: int =
     """Raise DeallocatedError unless `x`, the operation's input at `position`, is allocated in `memory`."""
     if not memory.is_live(x.buffer):
         raise DeallocatedError(
-            f"{operation}: input {position} ({x.spec}, at {x.buffer.address:,}) is not allocated in the memory state that was passed. Either "
-            "it was deallocated, or the memory is older than the tensor: pass on what the last operation returned"
+            f"{operation}: input {position} ({x.spec}, at {x.buffer.address:,}) is not allocated in the memory state that was "
+            "passed. Either it was deallocated, or the memory is older than the tensor: pass on what the last operation returned"
         )
 
 

@@ -95,19 +95,19 @@ class Bank:
 
     def allocate(self, size: int) -> tuple["Bank", Block] | None:
         """A bank with one more live block of `size` bytes, rounded up to the granule, and that block; None if nothing fits."""
-        region, free = self.region, self._free
+        region, free, live = self.region, self._free, self._live
         size = -(-size // region.granule) * region.granule
-        for i in range(len(free)) if region.bottom_up else range(len(free) - 1, -1, -1):
+        bottom_up = region.bottom_up
+        for i in range(len(free)) if bottom_up else range(len(free) - 1, -1, -1):
             hole, hole_size = free[i]
             left = hole_size - size
             if left < 0:
                 continue
-            address, rest = (hole, hole + size) if region.bottom_up else (hole + left, hole)
+            address, rest = (hole, hole + size) if bottom_up else (hole + left, hole)
             block = Block(address, size)
-            at = bisect.bisect_left(self._live, block)
+            at = bisect.bisect_left(live, block)
             remaining = ((rest, left),) if left else ()
-            live = (*self._live[:at], block, *self._live[at:])
-            return Bank(region, live, (*free[:i], *remaining, *free[i + 1 :])), block
+            return Bank(region, (*live[:at], block, *live[at:]), (*free[:i], *remaining, *free[i + 1 :])), block
         return None
 
     def deallocate(self, block: tuple[int, int]) -> "Bank":

@@ -97,10 +97,18 @@ _SUBTRACT = _binary("subtract", eltwise.subtract, jnp.subtract, (float32,))
 _MULTIPLY = _binary("multiply", eltwise.multiply, jnp.multiply, (bfloat16, float32))
 
 
-def _run(operation: Operation, memory: MemoryState, a: Any, b: Any, attributes: BinaryAttributes) -> tuple[MemoryState, Tensor]:
-    a = require_tensor(operation.name, "input_tensor_a", a)
-    if attributes.dtype is not None or attributes.memory_config is not None:
-        require_options(operation.name, dtype=attributes.dtype, memory_config=attributes.memory_config)
+_AS_THE_FIRST_INPUT = BinaryAttributes(None, None)
+
+
+def _run(
+    operation: Operation, memory: MemoryState, a: Any, b: Any, dtype: DataType | None, memory_config: MemoryConfig | None
+) -> tuple[MemoryState, Tensor]:
+    if type(a) is not Tensor:
+        require_tensor(operation.name, "input_tensor_a", a)
+    attributes = _AS_THE_FIRST_INPUT
+    if dtype is not None or memory_config is not None:
+        require_options(operation.name, dtype=dtype, memory_config=memory_config)
+        attributes = BinaryAttributes(dtype, memory_config)
     if type(b) is not Tensor:
         b = _scalar(operation.name, a.dtype, b)
     memory, (y,) = launch(memory, operation, (a, b), attributes)
@@ -146,7 +154,7 @@ def add(
     Raises:
         ArgumentError: shapes, dtypes or layouts do not fit. DeallocatedError, OutOfMemoryError: as in `launch`.
     """
-    return _run(_ADD, memory, input_tensor_a, input_tensor_b, BinaryAttributes(dtype, memory_config))
+    return _run(_ADD, memory, input_tensor_a, input_tensor_b, dtype, memory_config)
 
 
 def subtract(
@@ -158,7 +166,7 @@ def subtract(
     memory_config: MemoryConfig | None = None,
 ) -> tuple[MemoryState, Tensor]:
     """`a - b`; everything else as in `add`."""
-    return _run(_SUBTRACT, memory, input_tensor_a, input_tensor_b, BinaryAttributes(dtype, memory_config))
+    return _run(_SUBTRACT, memory, input_tensor_a, input_tensor_b, dtype, memory_config)
 
 
 def multiply(
@@ -173,4 +181,4 @@ def multiply(
 
     Everything else as in `add`.
     """
-    return _run(_MULTIPLY, memory, input_tensor_a, input_tensor_b, BinaryAttributes(dtype, memory_config))
+    return _run(_MULTIPLY, memory, input_tensor_a, input_tensor_b, dtype, memory_config)
