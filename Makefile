@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
-BENCHMARKS := $(sort $(wildcard tests/benchmarks/*.py))
+BENCHMARKS := $(sort $(filter-out tests/benchmarks/_%,$(wildcard tests/benchmarks/*.py)))
 
 .PHONY: demo test test-all lint bench clean
 .NOTPARALLEL: # two pips in one environment
