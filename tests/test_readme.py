@@ -5,6 +5,11 @@ import io
 import pathlib
 import re
 
+import jax
+import jax.numpy as jnp
+
+import tt_jax as tt
+
 README = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
 FIRST, FURTHER = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
