@@ -88,11 +88,11 @@ def device_parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def compute_config(fidelity: tt.MathFidelity | None) -> tt.ComputeKernelConfig | None:
-    """A matmul's own arithmetic, but for its fidelity; None, for the device's choice, stays None."""
+def compute_config(device: tt.DeviceProfile, fidelity: tt.MathFidelity | None) -> tt.ComputeKernelConfig | None:
+    """A matmul's own arithmetic on `device`, but for its fidelity; None, for the device's choice, stays None."""
     if fidelity is None:
         return None
-    return tt.ComputeKernelConfig(fidelity, math_approx_mode=False, fp32_dest_acc_en=False, packer_l1_acc=True)
+    return tt.ComputeKernelConfig(fidelity, math_approx_mode=False, packer_l1_acc=device.arch != "grayskull")
 
 
 def run(main: Callable[[], None]) -> None:

@@ -192,7 +192,7 @@ def main() -> None:
     )
 
     chosen = FIDELITIES.get(options.fidelity)
-    arithmetic = dict(compute_kernel_config=compute_config(chosen))
+    arithmetic = dict(compute_kernel_config=compute_config(device, chosen))
     kept: dict[str, jax.Array] = {}
     keep = lambda name, memory, tensor: kept.update({name: tensor.array}) if "softmax" in name else None
     with tt.ProgramCache().use() as cache:
@@ -203,7 +203,7 @@ def main() -> None:
         outputs = {(NORMAL, "naive", None): plain.output, (NORMAL, "optimized", chosen): fused.output}
         outputs[SCALED, "naive", None] = _values(prepare_naive(device, scaled, **heads)())
         for fidelity in dict.fromkeys((None, chosen, tt.MathFidelity.HiFi4)):
-            iterate = prepare_optimized(device, scaled, compute_kernel_config=compute_config(fidelity), **heads)
+            iterate = prepare_optimized(device, scaled, compute_kernel_config=compute_config(device, fidelity), **heads)
             outputs[SCALED, "optimized", fidelity] = _values(iterate())
     whole = Timing.of(prepare_optimized(device, inputs, whole=True, **heads, **arithmetic))
     print(report_times({"naive": plain, "optimized": fused, "optimized in one jax.jit": whole}))

@@ -112,7 +112,7 @@ def attend(
         memory, bias = tt.model_preprocessing.preprocess_linear_bias(memory, layer.bias, dtype=tt.bfloat16)
         parameters += [weight, bias]
         size += weight.spec.num_pages * weight.spec.page_size
-    config = compute_config(fidelity)
+    config = compute_config(device, fidelity)
     memory, y = optimized(
         memory, x, attention_mask, OptimizedParameters(*parameters), num_heads=HEADS, compute_kernel_config=config
     )

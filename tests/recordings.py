@@ -2,6 +2,7 @@
 
 import pathlib
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -17,13 +18,16 @@ def values(x):
     return (x.astype(np.uint32) << 16).view(np.float32) if x.dtype == np.uint16 else x.astype(np.float32)
 
 
+_quantize = jax.jit(block_float.quantize, static_argnums=(1, 2))
+
+
 def carried(x, dtype):
     """Recorded values as the array that carries `dtype`, put on the device by the host's rule."""
     x = jnp.asarray(values(x))
     if dtype == "float32":
         return x
     x = x.astype(jnp.bfloat16)
-    return x if dtype == "bfloat16" else block_float.quantize(x, dtype, "host")
+    return x if dtype == "bfloat16" else _quantize(x, dtype, "host")
 
 
 def equal_share(y, recorded):

@@ -268,3 +268,15 @@ def _mismatched():
 def test_a_core_grid_has_cores(y, x):
     with pytest.raises(tt.ArgumentError, match="at least one row and one column, got"):
         tt.CoreGrid(y=y, x=x)
+
+
+@pytest.mark.parametrize("flag", ["fp32_dest_acc_en", "packer_l1_acc"])
+def test_grayskull_has_no_wide_destination(flag):
+    memory, x = tt.from_array(tt.MemoryState.create(tt.E150), jnp.ones((32, 32), jnp.bfloat16), layout=tt.TILE_LAYOUT)
+    config = tt.ComputeKernelConfig(**{flag: True})
+    for operation in (
+        lambda: tt.matmul(memory, x, x, compute_kernel_config=config),
+        lambda: tt.softmax(memory, x, compute_kernel_config=config),
+    ):
+        with pytest.raises(tt.ArgumentError, match="e150 has neither a 32-bit destination nor accumulation in L1"):
+            operation()

@@ -1,5 +1,6 @@
 """Checks and defaults that several operations share."""
 
+import dataclasses
 import operator
 from collections.abc import Iterable
 from typing import Any
@@ -73,6 +74,25 @@ def normalize_dim(operation: str, dim: Any, rank: int, argument: str = "dim") ->
     if not -rank <= dim < rank:
         raise ArgumentError(f"{operation}: `{argument}` {dim} is out of range for rank {rank}: expected {-rank} to {rank - 1}")
     return dim % rank
+
+
+def resolve_compute(
+    operation: str, device: DeviceProfile, given: ComputeKernelConfig | None, default: ComputeKernelConfig
+) -> ComputeKernelConfig:
+    """The arithmetic of a launch: what was given, or the default cut to what the chip has.
+
+    Raises ArgumentError if Grayskull is asked for a 32-bit Dst or accumulation in L1, which it has not (documented).
+    """
+    if device.arch != "grayskull":
+        return given or default
+    if given is None:
+        return dataclasses.replace(default, fp32_dest_acc_en=False, packer_l1_acc=False)
+    if given.fp32_dest_acc_en or given.packer_l1_acc:
+        raise ArgumentError(
+            f"{operation}: {device.name} has neither a 32-bit destination nor accumulation in L1; "
+            "set fp32_dest_acc_en and packer_l1_acc to False"
+        )
+    return given
 
 
 def default_softmax_config(device: DeviceProfile) -> ComputeKernelConfig:

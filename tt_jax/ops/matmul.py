@@ -12,7 +12,7 @@ from tt_jax.dtypes import DataType, bfloat4_b, bfloat8_b, bfloat16, float32
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import matmul as kernel
 from tt_jax.memory import DRAM_MEMORY_CONFIG, BufferType, MemoryConfig, MemoryState
-from tt_jax.ops._arguments import require_dtype, require_options, require_tile
+from tt_jax.ops._arguments import require_dtype, require_options, require_tile, resolve_compute
 from tt_jax.ops.binary import add
 from tt_jax.ops.creation import deallocate
 from tt_jax.ops.matmul_program import (
@@ -193,7 +193,8 @@ def _multiply(
     out, grid = dtype or a.dtype, CoreGrid(*reversed(memory.device.grid))
     if core_grid is not None and (core_grid.x > grid.x or core_grid.y > grid.y):
         core_grid = grid
-    compute = compute_kernel_config or default_matmul_config(memory.device, a.dtype, b.dtype, out, core_grid)
+    default = default_matmul_config(memory.device, a.dtype, b.dtype, out, core_grid)
+    compute = resolve_compute(name, memory.device, compute_kernel_config, default)
     placement = memory_config or DRAM_MEMORY_CONFIG
     # One program adds the bias and applies the activation if it has a core grid; the bias alone also if everything lies in DRAM
     # and the weights are no batch. Source: reference data, op_specs (measured: every recorded case).

@@ -19,6 +19,7 @@ from tt_jax.ops._arguments import (
     require_options,
     require_rank,
     require_tile,
+    resolve_compute,
 )
 from tt_jax.program import Operation, launch, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
@@ -122,7 +123,7 @@ def softmax(
         normalize_dim("softmax", dim, len(x.shape)),
         memory_config or x.memory_config,
         numeric_stable,
-        compute_kernel_config or default_softmax_config(memory.device),
+        resolve_compute("softmax", memory.device, compute_kernel_config, default_softmax_config(memory.device)),
     )
     memory, (y,) = launch(memory, _SOFTMAX, (x,), attributes)
     return memory, y
@@ -139,7 +140,7 @@ def scale_mask_softmax(
     memory_config: MemoryConfig | None = None,
 ) -> tuple[MemoryState, Tensor]:
     """Softmax of `x * scale + mask`, in one program; `in_place` puts the result in the buffer of `x`."""
-    config = default_softmax_config(memory.device)
+    config = resolve_compute("scale_mask_softmax", memory.device, None, default_softmax_config(memory.device))
     attributes = _MaskedSoftmax(scale, causal, memory_config or x.memory_config, config)
     operation = _SCALE_MASK_SOFTMAX_IN_PLACE if in_place else _SCALE_MASK_SOFTMAX
     memory, (y,) = launch(memory, operation, (x, mask), attributes)
