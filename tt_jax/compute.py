@@ -1,23 +1,18 @@
 """How an operation computes: math fidelity, accumulation, approximation, and the grid of cores it runs on."""
 
 import dataclasses
-import enum
 
+from tt_jax.choice import Choice
 from tt_jax.errors import ArgumentError
 
 
-class MathFidelity(enum.Enum):
+class MathFidelity(Choice):
     """Phases of the matrix engine's multipliers; the values are ttnn's own. See `tt_jax.kernels.fidelity`."""
 
     LoFi = 0
     HiFi2 = 2
     HiFi3 = 3
     HiFi4 = 4
-
-    __hash__ = object.__hash__  # members are singletons; see DataType
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 @dataclasses.dataclass(frozen=True)

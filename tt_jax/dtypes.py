@@ -1,15 +1,14 @@
 """The dtypes of TT-NN and the JAX arrays that carry them."""
 
-import enum
-
 import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 
+from tt_jax.choice import Choice
 from tt_jax.errors import ArgumentError
 
 
-class DataType(enum.Enum):
+class DataType(Choice):
     """A TT-NN dtype; the values are ttnn's own.
 
     `bfloat8_b` and `bfloat4_b` are carried as bfloat16 arrays, in which each of their values is exact.
@@ -23,11 +22,6 @@ class DataType(enum.Enum):
     UINT8 = 5
     UINT16 = 6
     INT32 = 7
-
-    __hash__ = object.__hash__  # members are singletons; Enum's own hash is Python code on the way of every launch
-
-    def __repr__(self) -> str:
-        return str(self)
 
     # Plain attributes, not properties: they are read on every launch. Set below, once per member.
     kernel_name: str

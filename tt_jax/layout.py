@@ -1,18 +1,13 @@
 """How a tensor's elements lie in its pages."""
 
-import enum
+from tt_jax.choice import Choice
 
 
-class Layout(enum.Enum):
+class Layout(Choice):
     """ROW_MAJOR: a page is one row. TILE: a page is one 32x32 tile of four faces."""
 
     ROW_MAJOR = 0
     TILE = 1
-
-    __hash__ = object.__hash__  # members are singletons; see DataType
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 ROW_MAJOR_LAYOUT = Layout.ROW_MAJOR

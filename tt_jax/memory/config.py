@@ -1,10 +1,11 @@
 """Where a tensor is to live: buffer type and distribution over banks."""
 
 import dataclasses
-import enum
+
+from tt_jax.choice import Choice
 
 
-class BufferType(enum.Enum):
+class BufferType(Choice):
     """Kinds of device memory; the values are ttnn's own."""
 
     DRAM = 0
@@ -12,13 +13,8 @@ class BufferType(enum.Enum):
     L1_SMALL = 3
     TRACE = 4
 
-    __hash__ = object.__hash__  # members are singletons; see DataType
 
-    def __repr__(self) -> str:
-        return str(self)
-
-
-class TensorMemoryLayout(enum.Enum):
+class TensorMemoryLayout(Choice):
     """How pages are dealt to banks. Only INTERLEAVED (round robin over all banks) is modelled so far."""
 
     INTERLEAVED = 0
@@ -26,11 +22,6 @@ class TensorMemoryLayout(enum.Enum):
     WIDTH_SHARDED = 3
     BLOCK_SHARDED = 4
     ND_SHARDED = 5
-
-    __hash__ = object.__hash__
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 @dataclasses.dataclass(frozen=True)
