@@ -6,10 +6,6 @@ same bfloat16 with a 32-bit Dst, 27-61% with a 16-bit one (by at most 4 ULP). So
 spec/device_numerics.md (measured).
 """
 
-import functools
-import pathlib
-
-import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -17,28 +13,12 @@ from tt_jax.kernels import rounding
 from tt_jax.kernels.eltwise import fpu_sum, operand
 from tt_jax.kernels.fidelity import Fidelity, closed_form
 from tt_jax.kernels.packer import Float, pack, to_dst
-from tt_jax.kernels.sfpu import ACTIVATIONS
+from tt_jax.kernels.sfpu import activate
 
 
-@functools.cache
-def _multiplies_bfloat16() -> bool:
-    """Whether this machine has bfloat16 multipliers; without them a product of bfloat16 arrays is slower than of float32 ones."""
-    if jax.default_backend() != "cpu":
-        return True
-    try:
-        flags = pathlib.Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
-    return "amx_bf16" in flags or "avx512_bf16" in flags
-
-
-def _dot(x: Array, y: Array) -> Array:
-    """float32 `x @ y` over the last axis of `x`, batch axes broadcast, float32 accumulation.
-
-    bfloat16 operands are multiplied as such where the machine can. Where it can't, weights and what they multiply are
-    widened first (1.2x faster); batches of matrices are not, since their wide copies cost more than they save.
-    """
-    if y.ndim == 2 and not _multiplies_bfloat16():
+def _dot(x: Array, y: Array, widen: bool) -> Array:
+    """float32 `x @ y` over the last axis of `x`, batch axes broadcast, float32 accumulation."""
+    if widen:
         x, y = rounding.widen(x), rounding.widen(y)
     return jnp.matmul(x, y, precision=lax.Precision.HIGHEST, preferred_element_type=jnp.float32)
 
@@ -47,16 +27,17 @@ def _register(x: Array, fp32_dest: bool) -> Array:
     return x if x.dtype == jnp.bfloat16 else operand(x, fp32_dest)
 
 
-def products(in0: Array, in1: Array, fidelity: Fidelity, fp32_dest: bool = False) -> Array:
+def products(in0: Array, in1: Array, fidelity: Fidelity, fp32_dest: bool = False, widen: bool = False) -> Array:
     """float32 `in0 @ in1` `[..., m, k] x [..., k, n]` of what `fidelity` multiplies; the value before Dst rounds it.
 
     Operands are bfloat16 or float32 carriers; float32 ones are truncated as the source registers do (TF32 when Dst is
-    32-bit, bfloat16 otherwise). Raises KeyError on an unknown fidelity.
+    32-bit, bfloat16 otherwise). `widen` multiplies bfloat16 operands as float32: the same products, summed in another order,
+    and faster on a machine that cannot multiply bfloat16. Raises KeyError on an unknown fidelity.
     """
     in0, in1 = _register(in0, fp32_dest), _register(in1, fp32_dest)
     if in0.dtype != in1.dtype:
         in0, in1 = rounding.widen(in0), rounding.widen(in1)
-    return closed_form(in1, in0, fidelity, lambda a, b: _dot(b, a))
+    return closed_form(in1, in0, fidelity, lambda a, b: _dot(b, a, widen))
 
 
 def matmul(
@@ -69,16 +50,18 @@ def matmul(
     fp32_dest: bool = False,
     partial: Float | None = None,
     activation: str | None = None,
+    widen: bool = False,
 ) -> Array:
     """`activation(in0 @ in1 + bias)` packed as `dtype`: the carrier array `[..., m, n]`.
 
     `partial` is the dtype in which the product waits in L1 for its bias (by default `dtype`); without a bias it goes from Dst
-    to the output directly. `bias` broadcasts over rows. `activation` is a key of `sfpu.ACTIVATIONS`.
+    to the output directly. `bias` broadcasts over rows. `activation` is a key of `sfpu.ACTIVATIONS`;
+    `widen` as in `products`.
     """
-    dst = to_dst(products(in0, in1, fidelity, fp32_dest), fp32_dest)
+    dst = to_dst(products(in0, in1, fidelity, fp32_dest, widen), fp32_dest)
     if bias is not None:
         waiting = operand(pack(dst, partial or dtype), fp32_dest)
         dst = to_dst(fpu_sum(waiting, operand(bias, fp32_dest)), fp32_dest)
     if activation is not None:
-        dst = to_dst(ACTIVATIONS[activation](rounding.widen(dst)), fp32_dest)
+        dst = activate(activation, rounding.widen(dst), fp32_dest)
     return pack(dst, dtype)

@@ -4,8 +4,9 @@ A pair of casts (float32 -> bfloat16 -> float32) is not a rounding under `jit`: 
 here works on bits, so eager and compiled results are the same. Source: spec/numerics.md section 3 and 4.1 (measured).
 """
 
-import functools
+import inspect
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -50,19 +51,15 @@ def straight_through(rounding: Callable[..., Array]) -> Callable[..., Array]:
     being approximated instead (the straight-through estimator).
     """
 
-    @functools.wraps(rounding)
-    def differentiable(x: Array, *static: object) -> Array:
-        @jax.custom_jvp
-        def rounded(x: Array) -> Array:
-            return rounding(x, *static)
+    static = range(1, len(inspect.signature(rounding).parameters))
+    differentiable = jax.custom_jvp(rounding, nondiff_argnums=tuple(static))
 
-        @rounded.defjvp
-        def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-            y = rounding(primals[0], *static)
-            return y, tangents[0].astype(y.dtype)
+    def identity(*arguments: Any) -> tuple[Array, Array]:
+        *options, (x,), (tangent,) = arguments
+        y = rounding(x, *options)
+        return y, tangent.astype(y.dtype)
 
-        return rounded(x)
-
+    differentiable.defjvp(identity)
     return differentiable
 
 

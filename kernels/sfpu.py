@@ -100,13 +100,13 @@ def exp_accurate(x: Array) -> Array:
 
 
 def exp(x: Array, approximate: bool, fp32_dest: bool) -> Array:
-    """Dst after exp of float32 `x`: `exp_fast` if `approximate` (`math_approx_mode`), else `exp_accurate`.
+    """Dst after exp of float32 `x`: `exp_fast` if `approximate` (`math_approx_mode`), else as exact as Dst is wide.
 
     The fast kernel does not round on its way to a 16-bit Dst: it is cut off there.
     """
-    if not approximate:
-        return to_dst(exp_accurate(x), fp32_dest)
-    return exp_fast(x) if fp32_dest else rounding.truncate_bfloat16(exp_fast(x))
+    if approximate:
+        return exp_fast(x) if fp32_dest else rounding.truncate_bfloat16(exp_fast(x))
+    return jnp.exp(x) if fp32_dest else to_dst(exp_accurate(x), fp32_dest)
 
 
 def reciprocal(x: Array) -> Array:
@@ -114,8 +114,10 @@ def reciprocal(x: Array) -> Array:
     return 1.0 / rounding.flush_subnormals(x)
 
 
-# Activations that a matmul applies to Dst before it packs. Each is the exact function in float32: after the packer's rounding
-# within 1 bfloat16 ULP of the device (spec/numerics.md section 4.3). Relu is exact.
+def _sqrt(x: Array) -> Array:
+    return jnp.where(x < 0, jnp.inf, jnp.sqrt(x))  # a Dst without NaN: infinity (measured)
+
+
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": jax.nn.relu,
     "gelu": lambda x: jax.nn.gelu(x, approximate=False),
@@ -123,6 +125,19 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "sigmoid": jax.nn.sigmoid,
     "tanh": jnp.tanh,
     "square": lax.square,
-    "sqrt": jnp.sqrt,
+    "sqrt": _sqrt,
     "exp": jnp.exp,
 }
+"""What a linear layer can be followed by: the exact function in float32, of Dst. Rounded to bfloat16, relu, square and sqrt are the
+device's on every pattern; sigmoid and tanh within 1 ULP; silu and gelu too, but for their tails where they vanish (x below
+-80 and -3); exp is replaced by the device's own in `activate`. Source: device_numerics.md's table and its recordings."""
+
+
+def activate(name: str, x: Array, fp32_dest: bool) -> Array:
+    """Dst after activation `name` of float32 `x`, a key of `ACTIVATIONS`."""
+    if name == "exp":
+        return exp(x, False, fp32_dest)
+    y = ACTIVATIONS[name](x)
+    if name == "square" and not fp32_dest:
+        return rounding.nearest_even_bfloat16(y)  # a multiplication, which rounds so
+    return to_dst(y, fp32_dest)

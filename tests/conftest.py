@@ -19,11 +19,6 @@ hypothesis.settings.register_profile("thorough", deadline=None, max_examples=100
 hypothesis.settings.load_profile("ci")
 
 
-@pytest.fixture(autouse=True)
-def fresh_process_state() -> None:
-    """The place to reset what outlives a test. Nothing does so far: all state is passed by value."""
-
-
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)

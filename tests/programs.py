@@ -17,17 +17,18 @@ HIDDEN = HEADS * HEAD_SIZE
 BATCH, SEQUENCE = 2, 64
 
 
-def arrays(rng, scaled=True):
-    """Hidden states, mask and parameters of the optimized attention, float32; weights scaled by 1/sqrt(hidden) or not."""
-    weight = HIDDEN**-0.5 if scaled else 1.0
+def arrays(rng, scaled_biases=True):
+    """Hidden states, mask and parameters of the optimized attention, float32; weights, and biases too or not, times 1/sqrt(hidden)."""
+    weight = HIDDEN**-0.5
+    bias = weight if scaled_biases else 1.0
     normal = lambda shape, factor: jnp.asarray(rng.normal(size=shape) * factor, jnp.float32)
     return (
         normal((BATCH, SEQUENCE, HIDDEN), 1.0),
         jnp.where(jnp.arange(SEQUENCE) < SEQUENCE - 7, 0.0, -1e9)[None, None, None].repeat(BATCH, 0).astype(jnp.float32),
         normal((HIDDEN, 3 * HIDDEN), weight),
-        normal((1, 3 * HIDDEN), weight),
+        normal((1, 3 * HIDDEN), bias),
         normal((HIDDEN, HIDDEN), weight),
-        normal((1, HIDDEN), weight),
+        normal((1, HIDDEN), bias),
     )
 
 

@@ -44,8 +44,8 @@ def test_lofi_shrinks_products_and_hifi4_does_not(rng):
     assert abs(scales["HiFi4"] - 1) < 1e-6
 
 
-# Shares of elements equal to the device's, by Dst and output: the least that any recorded case may reach. They are the figures
-# of spec/device_numerics.md for the closed forms; the rest is the engine's 12-bit sums, which these do not model.
+# The least share of elements equal to the device's that was observed over all fidelities, by Dst and output, rounded down: these
+# guard against getting worse. The rest is the engine's 12-bit sums, which the closed forms do not model.
 SHARES = {
     ("normal", "acc1", "outbf16"): 0.855,
     ("normal", "acc1", "outbfp8"): 0.98,

@@ -36,6 +36,7 @@ from tt_jax.dtypes import uint32 as uint32
 from tt_jax.errors import ArgumentError as ArgumentError
 from tt_jax.errors import DeallocatedError as DeallocatedError
 from tt_jax.errors import L1ClashError as L1ClashError
+from tt_jax.errors import NotModelledError as NotModelledError
 from tt_jax.errors import OutOfMemoryError as OutOfMemoryError
 from tt_jax.errors import TTError as TTError
 from tt_jax.layout import ROW_MAJOR_LAYOUT as ROW_MAJOR_LAYOUT

@@ -31,6 +31,15 @@ class ComputeKernelConfig:
     fp32_dest_acc_en: bool = False
     packer_l1_acc: bool = False
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.math_fidelity, MathFidelity):
+            raise ArgumentError(
+                f"`math_fidelity` must be a MathFidelity such as tt.MathFidelity.HiFi4, got {self.math_fidelity!r}"
+            )
+        for flag in ("math_approx_mode", "fp32_dest_acc_en", "packer_l1_acc"):
+            if not isinstance(getattr(self, flag), bool):
+                raise ArgumentError(f"`{flag}` must be True or False, got {getattr(self, flag)!r}")
+
 
 @dataclasses.dataclass(frozen=True)
 class CoreGrid:

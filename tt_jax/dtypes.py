@@ -64,6 +64,8 @@ int32 = DataType.INT32
 uint16 = DataType.UINT16
 uint8 = DataType.UINT8
 
+FLOATS = (bfloat16, float32, bfloat8_b, bfloat4_b)
+
 # What an array becomes when no dtype is asked for. Source: spec/numerics.md section 5.1 (measured).
 _DEFAULTS = {
     "float32": float32,

@@ -5,6 +5,10 @@ class TTError(RuntimeError):
     """Base of every error of the library."""
 
 
+class NotModelledError(TTError, NotImplementedError):
+    """The device can do this and tt_jax cannot, yet."""
+
+
 class ArgumentError(TTError, ValueError):
     """An argument of an operation does not fit: shape, dtype, layout, or a value out of range."""
 

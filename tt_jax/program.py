@@ -121,13 +121,13 @@ class ProgramCache:
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """Forget what a `with` block added if it raises: for operations that launch several programs."""
-        hits, misses, entries = self.hits, self.misses, self.entries
+        hits, misses, held = self.hits, self.misses, set(self._programs)
         try:
             yield
-        except Exception:
+        except BaseException:
             self.hits, self.misses = hits, misses
-            while self.entries > entries:
-                self._programs.popitem()
+            for key in self._programs.keys() - held:
+                del self._programs[key]
             raise
 
     @contextmanager
@@ -163,6 +163,8 @@ def launch(
         DeallocatedError: an input is not allocated in `memory`.
         OutOfMemoryError: an output does not fit; L1ClashError: the program's own buffers do not.
     """
+    if type(memory) is not MemoryState:
+        require_memory(operation.name, memory)
     specs, arrays, abstract = [], [], False
     for x in inputs:
         is_tensor = type(x) is Tensor
@@ -220,6 +222,15 @@ def _check_footprint(operation: Operation, footprint: Footprint | None, before: 
     )
 
 
+def require_memory(operation: str, memory: object) -> None:
+    """Raise ArgumentError unless `memory` is a MemoryState: ttnn's own calls have no such argument."""
+    if not isinstance(memory, MemoryState):
+        raise ArgumentError(
+            f"{operation}: the first argument must be the MemoryState, got {type(memory).__name__}; "
+            "operations take the memory first and return it first"
+        )
+
+
 def require_tensor(operation: str, argument: str, x: object) -> Tensor:
     """`x`, if it is a Tensor. Raises ArgumentError otherwise."""
     if type(x) is not Tensor:
@@ -232,6 +243,7 @@ def require_tensor(operation: str, argument: str, x: object) -> Tensor:
 
 def require_live(operation: str, memory: MemoryState, x: Tensor, position: int = 0) -> None:
     """Raise DeallocatedError unless `x`, the operation's input at `position`, is allocated in `memory`."""
+    require_memory(operation, memory)
     if not memory.is_live(x.buffer):
         raise DeallocatedError(
             f"{operation}: input {position} ({x.spec}, at {x.buffer.address:,}) is not allocated in the memory state that was "

@@ -41,6 +41,9 @@ class TensorSpec:
         object.__setattr__(self, "padded_shape", padded)
         object.__setattr__(self, "_hash", hash((self.shape, self.dtype, self.layout, self.memory_config)))
 
+    def __reduce__(self) -> tuple[type["TensorSpec"], tuple[tuple[int, ...], DataType, Layout, MemoryConfig]]:
+        return TensorSpec, (self.shape, self.dtype, self.layout, self.memory_config)
+
     def __hash__(self) -> int:
         return self._hash
 

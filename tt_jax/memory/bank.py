@@ -50,6 +50,9 @@ class Bank:
         self._free: Ranges = free if free is not None else (((region.start, region.size),) if region.size else ())
         self._hash: int | None = None
 
+    def __reduce__(self) -> tuple[type["Bank"], tuple[Region, Ranges, Ranges]]:
+        return Bank, (self.region, self._live, self._free)
+
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True

@@ -3,6 +3,7 @@
 import dataclasses
 
 from tt_jax.choice import Choice
+from tt_jax.errors import ArgumentError, NotModelledError
 
 
 class BufferType(Choice):
@@ -32,10 +33,14 @@ class MemoryConfig:
     buffer_type: BufferType = BufferType.DRAM
 
     def __post_init__(self) -> None:
+        if not (isinstance(self.memory_layout, TensorMemoryLayout) and isinstance(self.buffer_type, BufferType)):
+            raise ArgumentError(
+                f"a memory config has a TensorMemoryLayout and a BufferType, got {self.memory_layout!r} and {self.buffer_type!r}"
+            )
         if self.memory_layout is not TensorMemoryLayout.INTERLEAVED:
-            raise NotImplementedError(f"memory layout {self.memory_layout.name} is not modelled yet: use INTERLEAVED")
+            raise NotModelledError(f"memory layout {self.memory_layout.name} is not modelled yet: use INTERLEAVED")
         if self.buffer_type not in (BufferType.DRAM, BufferType.L1):
-            raise NotImplementedError(
+            raise NotModelledError(
                 f"an interleaved tensor lives in DRAM or L1, not {self.buffer_type.name} (which serves sharded tensors and traces)"
             )
 

@@ -13,7 +13,6 @@ from tt_jax.errors import ArgumentError, DeallocatedError, OutOfMemoryError
 from tt_jax.memory.bank import Bank, Block, Region
 from tt_jax.memory.config import BufferType
 
-KERNEL_CONFIG_BYTES = 69 * 1024
 TRACE_GRANULE = 8192
 
 
@@ -40,7 +39,7 @@ def _round_up(size: int, multiple: int) -> int:
 
 
 def _require(name: str, size: int, limit: int, device: DeviceProfile) -> None:
-    if not 0 <= size <= limit:
+    if not isinstance(size, int) or not 0 <= size <= limit:
         raise ArgumentError(f"{name} is {size:,} B; on {device.name} it lies between 0 and {limit:,} B")
 
 
@@ -48,14 +47,20 @@ def _require(name: str, size: int, limit: int, device: DeviceProfile) -> None:
 class MemoryState:
     """The memory of one device. Make the first one with `MemoryState.create`; operations return the next ones."""
 
-    __slots__ = ("_banks", "_hash", "device")
-
-    device: DeviceProfile
+    __slots__ = ("_banks", "_device", "_hash")
 
     def __init__(self, device: DeviceProfile, banks: dict[BufferType, Bank]):
-        self.device = device
+        self._device = device
         self._banks = banks
         self._hash: int | None = None
+
+    def __reduce__(self) -> tuple[type["MemoryState"], tuple[DeviceProfile, dict[BufferType, Bank]]]:
+        return MemoryState, (self._device, self._banks)  # without the hash, which another process would not share
+
+    @property
+    def device(self) -> DeviceProfile:
+        """The board whose memory this is."""
+        return self._device
 
     @classmethod
     def create(
@@ -73,6 +78,8 @@ class MemoryState:
 
         Source: spec/memory.md section 1.3 (measured).
         """
+        if not isinstance(device, DeviceProfile):
+            raise ArgumentError(f"`device` must be a DeviceProfile such as tt.N150 or tt.PROFILES['n150'], got {device!r}")
         alignment = device.dram_alignment
         worker_limit = device.l1_size - device.firmware_end
         _require("worker_l1_size", worker_l1_size, worker_limit, device)

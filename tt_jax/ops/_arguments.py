@@ -50,6 +50,13 @@ def require_options(operation: str, **options: object) -> None:
             raise ArgumentError(f"{operation}: `{argument}` must be {description}, got {value!r}")
 
 
+def require_flags(operation: str, **flags: object) -> None:
+    """Raise ArgumentError unless each flag is True or False."""
+    for argument, value in flags.items():
+        if not isinstance(value, bool):
+            raise ArgumentError(f"{operation}: `{argument}` must be True or False, got {value!r}")
+
+
 def require_integer(operation: str, argument: str, value: Any, least: int | None = None) -> int:
     """`value` as an int. Raises ArgumentError if it is none, or less than `least`."""
     try:

@@ -1,6 +1,7 @@
 """Addition, subtraction and multiplication of two tensors, or of a tensor and a number."""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from tt_jax.dtypes import DataType, bfloat16, float32, uint8
-from tt_jax.errors import ArgumentError
+from tt_jax.errors import ArgumentError, NotModelledError
 from tt_jax.kernels import eltwise, rounding
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_options
@@ -25,7 +26,7 @@ class BinaryAttributes(NamedTuple):
     memory_config: MemoryConfig | None
 
 
-def broadcast_shapes(operation: str, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+def _broadcast_shapes(operation: str, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     """NumPy's broadcast of two shapes. Raises ArgumentError where they do not fit."""
     try:
         return np.broadcast_shapes(a, b)
@@ -50,12 +51,12 @@ def _output_specs(
                 f"{name}: dtypes {a.dtype.kernel_name} and {b.dtype.kernel_name} do not mix; typecast one of them"
             )
         if a.layout is not b.layout:
-            raise NotImplementedError(
+            raise NotModelledError(
                 f"{name}: inputs of different layouts ({a}, {b}) are not modelled; convert one with to_layout"
             )
-        shape = broadcast_shapes(name, a.shape, b.shape)
+        shape = _broadcast_shapes(name, a.shape, b.shape)
     if dtype.is_float != a.dtype.is_float:
-        raise NotImplementedError(
+        raise NotModelledError(
             f"{name}: a {dtype.kernel_name} result of {a.dtype.kernel_name} inputs is not modelled; typecast it"
         )
     return (TensorSpec(shape, dtype, a.layout, attributes.memory_config or a.memory_config),)
@@ -116,26 +117,28 @@ def _run(
 
 
 def _scalar(name: str, dtype: DataType, value: Any) -> Any:
-    if isinstance(value, jax.Array | np.ndarray | np.generic) and value.ndim == 0 and not isinstance(value, np.complexfloating):
-        if dtype.is_float:
-            return jnp.asarray(value).astype(jnp.float32)
-        if jnp.issubdtype(value.dtype, jnp.integer):
-            return jnp.asarray(value).astype(dtype.carrier)
-    elif isinstance(value, int | float):
-        if name == "multiply" and isinstance(value, float) and not dtype.is_float:
-            raise NotImplementedError(
-                f"multiply: a {dtype.kernel_name} tensor times the float {value} is not modelled (the device makes it float32); "
-                "typecast the tensor"
-            )
-        if dtype.is_float:
-            return np.float32(value)
-        limits = np.iinfo(dtype.carrier)
-        if int(value) == value and limits.min <= value <= limits.max:
-            return np.asarray(int(value), dtype.carrier)
-    else:
+    """`value` as the kernel takes it: float32, or the carrier of an integer `dtype`. Raises ArgumentError if it does not fit."""
+    if isinstance(value, jax.Array) and value.ndim == 0 and (dtype.is_float or isinstance(value, jax.core.Tracer)):
+        if jnp.issubdtype(value.dtype, jnp.integer) or (dtype.is_float and jnp.issubdtype(value.dtype, jnp.floating)):
+            return value.astype(jnp.float32 if dtype.is_float else dtype.carrier)
+    elif isinstance(value, jax.Array | np.ndarray | np.generic) and value.ndim == 0:
+        value = value.item()
+    if not isinstance(value, int | float):
         shape = f"an array of shape {np.shape(value)}" if hasattr(value, "shape") else repr(value)
         raise ArgumentError(f"{name}: `input_tensor_b` must be a Tensor or a number, got {shape}")
-    raise ArgumentError(f"{name}: {value} cannot be combined with a {dtype.kernel_name} tensor: it is no integer of that width")
+    if dtype.is_float:
+        return np.float32(value)
+    if name == "multiply" and isinstance(value, float):
+        raise NotModelledError(
+            f"multiply: a {dtype.kernel_name} tensor times the float {value} is not modelled (the device makes it float32); "
+            "typecast the tensor"
+        )
+    limits = np.iinfo(dtype.carrier)
+    if not math.isfinite(value) or int(value) != value or not limits.min <= value <= limits.max:
+        raise ArgumentError(
+            f"{name}: {value} cannot be combined with a {dtype.kernel_name} tensor: it is no integer of that width"
+        )
+    return np.asarray(int(value), dtype.carrier)
 
 
 def add(

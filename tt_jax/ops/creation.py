@@ -14,7 +14,7 @@ from tt_jax.kernels import block_float, rounding
 from tt_jax.layout import Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_options
-from tt_jax.program import free, require_tensor
+from tt_jax.program import free, require_memory, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
 
@@ -32,13 +32,22 @@ def _to_carrier(x: Array, dtype: DataType) -> Array:
 
 
 def as_array(operation: str, argument: str, value: ArrayLike) -> Array | np.ndarray:
-    """`value` as an array, its dtype kept. Raises ArgumentError if it is none that JAX could hold."""
-    if isinstance(value, jax.Array):
-        return value
-    array = np.asarray(value)
-    if array.dtype.kind not in "biuf" and array.dtype.name not in ("bfloat16", "float16"):
-        raise ArgumentError(f"{operation}: `{argument}` must be an array of numbers, got {value!r:.80}")
-    return array
+    """`value` as an array, the dtype of a NumPy or JAX array kept. Raises ArgumentError if it holds no real numbers."""
+    try:
+        array = value if isinstance(value, jax.Array) else np.asarray(value) if hasattr(value, "dtype") else jnp.asarray(value)
+        if array.dtype.kind in "biuf" or array.dtype.name == "bfloat16":
+            return array
+    except (TypeError, ValueError):
+        pass
+    raise ArgumentError(f"{operation}: `{argument}` must be an array of real numbers, got {value!r:.80}")
+
+
+def _narrowed(array: Array | np.ndarray, dtype: DataType) -> Array:
+    """`array` as JAX holds it. A 64-bit one is converted here, to float32 or to the carrier: JAX would cut it to 32 bits first."""
+    if isinstance(array, np.ndarray) and array.dtype.itemsize == 8:
+        with np.errstate(invalid="ignore", over="ignore"):
+            array = array.astype(np.float32 if dtype.is_float else dtype.carrier)
+    return jnp.asarray(array)
 
 
 def from_array(
@@ -63,6 +72,7 @@ def from_array(
         ArgumentError: no TT-NN dtype for the array's, or a block float in ROW_MAJOR layout.
         OutOfMemoryError: it does not fit.
     """
+    require_memory("from_array", memory)
     require_options("from_array", dtype=dtype, layout=layout, memory_config=memory_config)
     if not isinstance(array, jax.ShapeDtypeStruct):
         array = as_array("from_array", "array", array)
@@ -70,7 +80,7 @@ def from_array(
         dtype = default_dtype(array.dtype)
     if layout is None:
         layout = Layout.TILE if dtype.is_block_float else Layout.ROW_MAJOR
-    source = array if isinstance(array, jax.ShapeDtypeStruct) else jnp.asarray(array)
+    source = array if isinstance(array, jax.ShapeDtypeStruct) else _narrowed(array, dtype)
     if dtype.is_block_float and source.ndim == 0:
         raise ArgumentError(f"from_array: {dtype.kernel_name} shares exponents along the last axis, and a scalar has none")
     spec = TensorSpec(tuple(source.shape), dtype, layout, memory_config)
@@ -94,4 +104,5 @@ def deallocate(memory: MemoryState, *tensors: Tensor) -> MemoryState:
 
     Raises DeallocatedError if a buffer is not live in `memory`, and then frees none.
     """
+    require_memory("deallocate", memory)
     return free(memory, [require_tensor("deallocate", "tensors", tensor).buffer for tensor in tensors])

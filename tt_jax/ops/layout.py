@@ -11,7 +11,7 @@ from tt_jax.kernels import packer, rounding
 from tt_jax.layout import Layout
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_options
-from tt_jax.program import Operation, launch, require_live, require_tensor
+from tt_jax.program import Operation, launch, require_live, require_memory, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
 
@@ -23,15 +23,15 @@ def _convert(x: Array, source: DataType, target: DataType, precise: bool) -> Arr
     """Values of one dtype as the device turns them into another. Source: spec/numerics.md section 5.5."""
     if source is target:
         return x
-    if source.is_float and target.is_float:
-        return packer.typecast(x, target.kernel_name) if precise else packer.pack(x, target.kernel_name)  # type: ignore[arg-type]
     if target.is_float:
-        return packer.pack(x.astype(jnp.float32), target.kernel_name)  # type: ignore[arg-type]
+        x = x if source.is_float else x.astype(jnp.float32)
+        return packer.typecast(x, target.kernel_name) if precise else packer.pack(x, target.kernel_name)  # type: ignore[arg-type]
     if not source.is_float:
         return x.astype(target.carrier)  # modulo the width
     wide = rounding.widen(x)
     if target is uint16:
-        return jnp.clip(jnp.floor(wide + 0.5), 0, 65535).astype(jnp.uint16)
+        whole = jnp.trunc(wide) if source.is_block_float else jnp.floor(wide + 0.5)
+        return jnp.clip(whole, 0, 65535).astype(jnp.uint16)
     if target is uint32:
         return jnp.clip(wide, 0, 2.0**32 - 256).astype(jnp.uint32)
     whole = jnp.trunc(wide).astype(jnp.int32)
@@ -121,7 +121,7 @@ def typecast(
     """`tensor` in another dtype by the device's rules; always a new buffer.
 
     To bfloat8_b it rounds once, where other operations round twice; float to int32 and uint8 cuts, to uint16 rounds half
-    up, to uint32 cuts and clips. Raises ArgumentError for a block float in ROW_MAJOR layout.
+    up (a block float cuts), to uint32 cuts and clips. Raises ArgumentError for a block float in ROW_MAJOR layout.
     """
     x = require_tensor("typecast", "tensor", tensor)
     if dtype is None:
@@ -136,6 +136,7 @@ def reallocate(memory: MemoryState, tensor: Tensor, memory_config: MemoryConfig 
     Runs a program only if the address changes. A layer that ends with this can return its output where its input was, and
     so be the body of a `jax.lax.scan`.
     """
+    require_memory("reallocate", memory)
     x = require_tensor("reallocate", "tensor", tensor)
     require_options("reallocate", memory_config=memory_config)
     spec = x.spec.replace(memory_config=memory_config or x.memory_config)

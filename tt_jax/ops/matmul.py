@@ -8,11 +8,12 @@ from jax import Array
 
 from tt_jax.compute import ComputeKernelConfig, CoreGrid, MathFidelity
 from tt_jax.devices import DeviceProfile
-from tt_jax.dtypes import DataType, bfloat4_b, bfloat8_b, bfloat16, float32
+from tt_jax.dtypes import FLOATS, DataType, float32
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import matmul as kernel
+from tt_jax.machine import multiplies_bfloat16
 from tt_jax.memory import DRAM_MEMORY_CONFIG, BufferType, MemoryConfig, MemoryState
-from tt_jax.ops._arguments import require_dtype, require_options, require_tile, resolve_compute
+from tt_jax.ops._arguments import require_dtype, require_flags, require_options, require_tile, resolve_compute
 from tt_jax.ops.binary import add
 from tt_jax.ops.creation import deallocate
 from tt_jax.ops.matmul_program import (
@@ -23,10 +24,8 @@ from tt_jax.ops.matmul_program import (
     inner_block_by_default,
 )
 from tt_jax.ops.unary import activate, require_activation
-from tt_jax.program import Footprint, Operation, active_cache, launch, require_live, require_tensor
+from tt_jax.program import Footprint, Operation, active_cache, launch, require_live, require_memory, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
-
-FLOATS = (bfloat16, float32, bfloat8_b, bfloat4_b)
 
 
 class _Matmul(NamedTuple):
@@ -65,6 +64,10 @@ def _output_specs(attributes: _Matmul, specs: tuple[TensorSpec, ...]) -> tuple[T
     else:
         raise ArgumentError(
             f"{_NAME}: batch dimensions {batch_a} and {batch_b} differ; they must be equal, or only ones in one of the inputs"
+        )
+    if attributes.activation is not None and math.prod(batch_b) > 1:
+        raise ArgumentError(
+            f"{_NAME}: a program with a core grid applies no activation where input_tensor_b is a batch {batch_b}"
         )
     shape = (*batch, a[-2], b[-1])
     for bias in specs[2:]:
@@ -126,15 +129,19 @@ def _kernel(attributes: _Matmul, specs: tuple[TensorSpec, ...], a: Array, b: Arr
         fp32_dest=compute.fp32_dest_acc_en,
         partial=partial,  # type: ignore[arg-type]
         activation=attributes.activation,
+        widen=b.ndim == 2 and not multiplies_bfloat16(),  # of a batch of matrices, the copies cost more than they save
     )
     return (y.reshape(out.shape),)
 
 
 def _footprint(attributes: _Matmul, specs: tuple[TensorSpec, ...], memory: MemoryState) -> Footprint | None:
-    """Known for programs with a core grid that fit without their output blocks being cut further, and turn no input."""
+    """Known for programs with a core grid that fit without their output blocks being cut further, turn no input and broadcast no batch of
+    the first."""
     if attributes.core_grid is None or attributes.transpose_a or attributes.transpose_b:
         return None
     problem = _problem(attributes, specs)
+    if problem.batch_b > 1 and problem.batch_a == 1:
+        return None
     blocks = blocks_on_grid(problem, attributes.core_grid)
     in0, in1 = specs[0].dtype, specs[1].dtype
     bias = specs[2].dtype if len(specs) > 2 else None
@@ -156,7 +163,8 @@ def default_matmul_config(
     """What a matmul computes with if it is not told.
 
     LoFi with a core grid or if both inputs are block floats; HiFi4 for two float32 inputs (HiFi3 on Wormhole); else HiFi2.
-    A 32-bit Dst, and no accumulation in L1, for a float32 output. Source: spec/numerics.md section 3.7 (measured).
+    A 32-bit Dst, and no accumulation in L1, for a float32 output. Source: spec/numerics.md section 3.7 (read in source; measured for
+    bfloat16 and bfloat8_b inputs).
     """
     if a is float32 and b is float32:
         fidelity = MathFidelity.HiFi3 if device.arch == "wormhole" else MathFidelity.HiFi4
@@ -183,6 +191,7 @@ def _multiply(
     compute_kernel_config: ComputeKernelConfig | None,
     core_grid: CoreGrid | None,
 ) -> tuple[MemoryState, Tensor]:
+    require_memory(name, memory)
     a, b = require_tensor(name, "input_tensor_a", a), require_tensor(name, "input_tensor_b", b)
     if bias is not None:
         require_tensor(name, "bias", bias)
@@ -190,6 +199,7 @@ def _multiply(
     require_options(
         name, dtype=dtype, memory_config=memory_config, compute_kernel_config=compute_kernel_config, core_grid=core_grid
     )
+    require_flags(name, transpose_a=transpose_a, transpose_b=transpose_b)
     out, grid = dtype or a.dtype, CoreGrid(*reversed(memory.device.grid))
     if core_grid is not None and (core_grid.x > grid.x or core_grid.y > grid.y):
         core_grid = grid
@@ -274,7 +284,7 @@ def matmul(
 
     Raises:
         ArgumentError: shapes, dtypes or layouts do not fit.
-        NotImplementedError: an activation that is not modelled.
+        NotModelledError: an activation that is not modelled.
         DeallocatedError, OutOfMemoryError, L1ClashError: as in `launch`.
     """
     return _multiply(

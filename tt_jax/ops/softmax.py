@@ -16,12 +16,13 @@ from tt_jax.ops._arguments import (
     default_softmax_config,
     normalize_dim,
     require_dtype,
+    require_flags,
     require_options,
     require_rank,
     require_tile,
     resolve_compute,
 )
-from tt_jax.program import Operation, launch, require_tensor
+from tt_jax.program import Operation, launch, require_memory, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
 ALLOWED = (float32, bfloat16, bfloat8_b)
@@ -117,8 +118,10 @@ def softmax(
 
     Raises ArgumentError for another dtype, layout or a `dim` out of range.
     """
+    require_memory("softmax", memory)
     x = require_tensor("softmax", "input_tensor", input_tensor)
     require_options("softmax", memory_config=memory_config, compute_kernel_config=compute_kernel_config)
+    require_flags("softmax", numeric_stable=numeric_stable)
     attributes = _Softmax(
         normalize_dim("softmax", dim, len(x.shape)),
         memory_config or x.memory_config,

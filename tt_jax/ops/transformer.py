@@ -4,21 +4,20 @@ from typing import NamedTuple
 
 from jax import Array
 
-from tt_jax.dtypes import bfloat4_b, bfloat8_b, bfloat16, float32
+from tt_jax.dtypes import FLOATS
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import heads as kernel
 from tt_jax.kernels.softmax import head_scale
 from tt_jax.layout import TILE_SIZE
 from tt_jax.memory import MemoryConfig, MemoryState
-from tt_jax.ops._arguments import require_dtype, require_integer, require_options, require_rank, require_tile
+from tt_jax.ops._arguments import require_dtype, require_flags, require_integer, require_options, require_rank, require_tile
 from tt_jax.ops.binary import multiply
 from tt_jax.ops.creation import deallocate
 from tt_jax.ops.data_movement import regrouped
 from tt_jax.ops.softmax import ALLOWED, scale_mask_softmax, softmax
-from tt_jax.program import Operation, active_cache, launch, require_tensor
+from tt_jax.program import Operation, active_cache, launch, require_memory, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
-FLOATS = (bfloat16, float32, bfloat8_b, bfloat4_b)
 _SPLIT = "split_query_key_value_and_split_heads"
 
 
@@ -110,6 +109,7 @@ def split_query_key_value_and_split_heads(
     """
     x = require_tensor(_SPLIT, "input_tensor", input_tensor)
     require_options(_SPLIT, memory_config=memory_config)
+    require_flags(_SPLIT, transpose_key=transpose_key)
     num_heads = require_integer(_SPLIT, "num_heads", num_heads, least=1)
     kv_heads = num_heads if num_kv_heads is None else require_integer(_SPLIT, "num_kv_heads", num_kv_heads, least=1)
     inputs = (x,) if kv_input_tensor is None else (x, require_tensor(_SPLIT, "kv_input_tensor", kv_input_tensor))
@@ -144,13 +144,15 @@ def attention_softmax(
 ) -> tuple[MemoryState, Tensor]:
     """Softmax over the last dimension of `tensor / sqrt(head_size) + attention_mask`, scores `[b, heads, rows, columns]`.
 
-    Without a mask it is a multiplication, then a softmax. `head_size` None means no scaling.
+    Without a mask it is a multiplication, then a softmax (and `causal_mask` means nothing, as in ttnn). `head_size` None means no scaling.
 
     Raises ArgumentError unless the mask is `[b, 1, 1, columns]` (or a tile of 32 rows, of which the first counts), or, with
     `causal_mask`, `[b, 1, rows, columns]`.
     """
+    require_memory("attention_softmax", memory)
     x = require_tensor("attention_softmax", "tensor", tensor)
     require_options("attention_softmax", memory_config=memory_config)
+    require_flags("attention_softmax", causal_mask=causal_mask)
     scale = _scale("attention_softmax", head_size)
     if attention_mask is not None:
         mask = require_tensor("attention_softmax", "attention_mask", attention_mask)
@@ -175,9 +177,11 @@ def attention_softmax_(
 
     Raises ArgumentError without a mask: that form has no program that works in place.
     """
+    require_memory("attention_softmax_", memory)
     x = require_tensor("attention_softmax_", "tensor", tensor)
     if attention_mask is None:
         raise ArgumentError("attention_softmax_: `attention_mask` is missing; without a mask use attention_softmax")
     mask = require_tensor("attention_softmax_", "attention_mask", attention_mask)
+    require_flags("attention_softmax_", causal_mask=causal_mask)
     scale = _scale("attention_softmax_", head_size)
     return scale_mask_softmax(memory, x, mask, scale, causal=causal_mask, in_place=True)

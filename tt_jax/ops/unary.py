@@ -5,9 +5,8 @@ from typing import NamedTuple
 from jax import Array
 
 from tt_jax.dtypes import float32
-from tt_jax.errors import ArgumentError
-from tt_jax.kernels import packer, rounding
-from tt_jax.kernels.sfpu import ACTIVATIONS
+from tt_jax.errors import ArgumentError, NotModelledError
+from tt_jax.kernels import packer, rounding, sfpu
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.program import Operation, launch
 from tt_jax.tensor import Tensor, TensorSpec
@@ -23,7 +22,7 @@ def _output_specs(attributes: _Unary, specs: tuple[TensorSpec]) -> tuple[TensorS
 
 
 def _kernel(attributes: _Unary, specs: tuple[TensorSpec], x: Array) -> tuple[Array]:
-    dst = packer.to_dst(ACTIVATIONS[attributes.function](rounding.widen(x)), specs[0].dtype is float32)
+    dst = sfpu.activate(attributes.function, rounding.widen(x), specs[0].dtype is float32)
     return (packer.pack(dst, specs[0].dtype.kernel_name),)  # type: ignore[arg-type]
 
 
@@ -31,9 +30,11 @@ _UNARY = Operation("unary", _output_specs, _kernel)
 
 
 def require_activation(operation: str, activation: str | None) -> None:
-    """Raise NotImplementedError for an activation that is not modelled."""
-    if activation is not None and activation not in ACTIVATIONS:
-        raise NotImplementedError(f"{operation}: activation {activation!r} is not modelled; there are {', '.join(ACTIVATIONS)}")
+    """Raise NotModelledError for an activation that is not modelled."""
+    if activation is not None and activation not in sfpu.ACTIVATIONS:
+        raise NotModelledError(
+            f"{operation}: activation {activation!r} is not modelled; there are {', '.join(sfpu.ACTIVATIONS)}"
+        )
 
 
 def activate(memory: MemoryState, x: Tensor, activation: str, memory_config: MemoryConfig) -> tuple[MemoryState, Tensor]:
