@@ -37,19 +37,21 @@ def softmax(
     """Softmax of `x` `[..., w]` over its last axis, packed as `dtype`. `x` is a carrier array, or float32 register values."""
     between: Float = "float32" if fp32_dest and dtype == "float32" else "bfloat16"
 
-    def exponential(difference: Callable[[Array, Array], Array], value: Array, top: Array) -> Array:
+    def exponential(difference: Callable[[Array, Array], Array], value: Array, top: Array) -> tuple[Array, Array]:
         value = operand(value, fp32_dest)
         if numeric_stable:
             value = rounding.widen(to_dst(difference(value, -operand(top, fp32_dest)), fp32_dest))
-        return pack(exp(value, approximate, fp32_dest), between)
+        e = pack(exp(value, approximate, fp32_dest), between)
+        # Masked before it is widened: a bfloat16 array then reaches the sum as it is, without a float32 copy in between.
+        addends = rounding.widen(mask(e if e.dtype == jnp.bfloat16 else operand(e, fp32_dest), A_USED))
+        return e, addends.sum(-1, keepdims=True)
 
     # A row of infinities is the rare case. Asking for it also makes the compiler keep `x` and `e`: left to itself it would
     # compute each of their stages again for every reader, at twice the time of the whole.
     top = x.max(-1, keepdims=True)
-    e = lax.cond(jnp.isfinite(top).all(), partial(exponential, aligned_sum), partial(exponential, fpu_sum), x, top)
-    # Masked before it is widened: a bfloat16 array then reaches the sum as it is, without a float32 copy in between.
-    addends = rounding.widen(mask(e if e.dtype == jnp.bfloat16 else operand(e, fp32_dest), A_USED))
-    total = rounding.widen(to_dst(addends.sum(-1, keepdims=True), fp32_dest))
+    ordinary = jnp.isfinite(top).all()
+    e, total = lax.cond(ordinary, partial(exponential, aligned_sum), partial(exponential, fpu_sum), x, top)
+    total = rounding.widen(to_dst(total, fp32_dest))
     inverse = operand(to_dst(reciprocal(total), fp32_dest), fp32_dest)
     return pack(fpu_product(operand(e, fp32_dest), inverse, fidelity, fp32_dest), dtype)
 
