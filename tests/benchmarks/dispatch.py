@@ -1,7 +1,6 @@
 """What one eager operation costs beyond its kernel: `tt.add` with its allocation against a bare jitted add, 32x32 bfloat16.
 
-Queued, the bare add keeps XLA's worker thread awake, and any work between two calls lets it fall asleep: the ratio then shows
-the machine's wake-up time as well. Waited for, both pay it.
+Twice: with calls queued one behind the other, and with each result waited for.
 
 python tests/benchmarks/dispatch.py [--rounds 11] [--repeat 3000]
 """
