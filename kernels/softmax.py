@@ -25,6 +25,11 @@ from tt_jax.kernels.packer import Float, pack, to_dst
 from tt_jax.kernels.sfpu import exp, reciprocal
 
 
+def _between(dtype: Float, fp32_dest: bool) -> Float:
+    """The dtype in which a stage is stored for the next."""
+    return "float32" if fp32_dest and dtype == "float32" else "bfloat16"
+
+
 def softmax(
     x: Array,
     *,
@@ -35,7 +40,7 @@ def softmax(
     numeric_stable: bool = True,
 ) -> Array:
     """Softmax of `x` `[..., w]` over its last axis, packed as `dtype`. `x` is a carrier array, or float32 register values."""
-    between: Float = "float32" if fp32_dest and dtype == "float32" else "bfloat16"
+    between = _between(dtype, fp32_dest)
 
     def exponential(difference: Callable[[Array, Array], Array], value: Array, top: Array) -> tuple[Array, Array]:
         value = operand(value, fp32_dest)
@@ -69,7 +74,7 @@ def scale_mask_softmax(
 ) -> Array:
     """Softmax of `x * scale + attention_mask` over the last axis. The mask broadcasts against `x` `[b, heads, rows, w]`."""
     factor = rounding.nearest_even_bfloat16(jnp.full((), scale, jnp.float32))
-    between: Float = "float32" if fp32_dest and dtype == "float32" else "bfloat16"
+    between = _between(dtype, fp32_dest)
     scaled = pack(fpu_product(operand(x, fp32_dest), operand(factor, fp32_dest), fidelity, fp32_dest), between)
     masked = pack(to_dst(fpu_sum(operand(scaled, fp32_dest), operand(attention_mask, fp32_dest)), fp32_dest), between)
     return softmax(

@@ -9,6 +9,8 @@ import jax
 import numpy as np
 import pytest
 
+import tt_jax as tt
+
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 # `pytest --hypothesis-profile=thorough` searches at length; what it finds comes with a blob to reproduce it.
@@ -22,3 +24,10 @@ hypothesis.settings.load_profile("ci")
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def cache():
+    """A program cache of the test's own, active while it runs."""
+    with tt.ProgramCache().use() as cache:
+        yield cache

@@ -50,3 +50,8 @@ def optimized(memory, *inputs, fidelity=None, intermediate=tt.bfloat8_b):
         intermediate=intermediate,
     )
     return tt.deallocate(memory, *tensors, y), tt.to_array(y)
+
+
+def counts(cache):
+    """Entries, hits and misses of a program cache."""
+    return cache.entries, cache.hits, cache.misses

@@ -5,21 +5,12 @@ import jax.numpy as jnp
 import pytest
 
 import tt_jax as tt
+from programs import counts
 from tt_jax import transformer
 from tt_jax.program import Footprint, Operation, launch
 
 TILE, DRAM, L1 = tt.TILE_LAYOUT, tt.DRAM_MEMORY_CONFIG, tt.L1_MEMORY_CONFIG
 ONE_CORE = tt.CoreGrid(y=1, x=1)
-
-
-@pytest.fixture
-def cache():
-    with tt.ProgramCache().use() as cache:
-        yield cache
-
-
-def counts(cache):
-    return cache.entries, cache.hits, cache.misses
 
 
 def abstract(memory, shape, dtype=tt.bfloat16, config=DRAM):

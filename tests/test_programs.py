@@ -8,19 +8,10 @@ import pytest
 
 import programs
 import tt_jax as tt
+from programs import counts
 
 TILE, DRAM, L1 = tt.TILE_LAYOUT, tt.DRAM_MEMORY_CONFIG, tt.L1_MEMORY_CONFIG
 ONE_CORE = tt.CoreGrid(y=1, x=1)
-
-
-@pytest.fixture
-def cache():
-    with tt.ProgramCache().use() as cache:
-        yield cache
-
-
-def counts(cache):
-    return cache.entries, cache.hits, cache.misses
 
 
 def abstract(memory, shape, dtype=tt.bfloat16, layout=TILE, config=DRAM):

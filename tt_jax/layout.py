@@ -1,6 +1,7 @@
 """How a tensor's elements lie in its pages."""
 
 from tt_jax.choice import Choice
+from tt_jax.kernels.tilize import TILE
 
 
 class Layout(Choice):
@@ -12,4 +13,4 @@ class Layout(Choice):
 
 ROW_MAJOR_LAYOUT = Layout.ROW_MAJOR
 TILE_LAYOUT = Layout.TILE
-TILE_SIZE = 32
+TILE_SIZE = TILE

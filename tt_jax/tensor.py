@@ -10,7 +10,7 @@ from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import DataType
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels.tilize import padded_shape
-from tt_jax.layout import Layout
+from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, Buffer, BufferType, MemoryConfig
 
 
@@ -70,7 +70,7 @@ class TensorSpec:
     def num_pages(self) -> int:
         """Pages of the whole tensor."""
         if self.layout is Layout.TILE:
-            return math.prod(self.padded_shape) // 1024
+            return math.prod(self.padded_shape) // TILE_SIZE**2
         return math.prod(self.shape[:-1]) if math.prod(self.shape) else 0
 
     def aligned_page_size(self, device: DeviceProfile) -> int:

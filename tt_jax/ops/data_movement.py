@@ -120,9 +120,8 @@ def permute(
 ) -> tuple[MemoryState, Tensor]:
     """`tensor` with its dimensions in the order `dims`; the same tensor if that is the order it has.
 
-    A block float is packed anew, since its groups change: at once if only the last two dimensions are exchanged, else a bfloat8_b goes by
-    way of bfloat16. Raises ArgumentError unless `dims`
-    names every dimension once.
+    A block float whose groups change is packed anew: at once if only the last two dimensions are exchanged, else a bfloat8_b goes
+    by way of bfloat16. Raises ArgumentError unless `dims` names every dimension once.
     """
     x = require_tensor("permute", "tensor", tensor)
     require_options("permute", memory_config=memory_config)

@@ -22,6 +22,7 @@ from tt_jax.ops.matmul_program import (
     estimated_bytes,
     footprint_bytes,
     inner_block_by_default,
+    partial_dtype,
 )
 from tt_jax.ops.unary import activate, require_activation
 from tt_jax.program import Footprint, Operation, active_cache, launch, require_live, require_memory, require_tensor
@@ -71,7 +72,7 @@ def _output_specs(attributes: _Matmul, specs: tuple[TensorSpec, ...]) -> tuple[T
         )
     shape = (*batch, a[-2], b[-1])
     for bias in specs[2:]:
-        if bias.shape[-1:] != b[-1:] or math.prod(bias.shape[:-1]) != 1:
+        if bias.shape[-1:] != b[-1:] or not _is_one_row(bias.shape):
             raise ArgumentError(f"linear: `bias` must have one row of {b[-1]} values, the width of the result; got {bias}")
         shape = (1,) * (len(bias.shape) - len(shape)) + shape
     return (TensorSpec(shape, attributes.dtype, specs[0].layout, attributes.memory_config),)
@@ -107,12 +108,7 @@ def _kernel(attributes: _Matmul, specs: tuple[TensorSpec, ...], a: Array, b: Arr
     else:
         in_dram = _all_in_dram([attributes.memory_config, *(spec.memory_config for spec in specs[:2])])
         inner = inner_block_by_default(problem, attributes.device_grid, in_dram)
-    if compute.fp32_dest_acc_en:
-        partial = "float32"
-    elif compute.packer_l1_acc and problem.k > inner:
-        partial = "bfloat16"
-    else:
-        partial = attributes.dtype.kernel_name
+    partial = partial_dtype(problem.k, inner, attributes.dtype, compute.fp32_dest_acc_en, compute.packer_l1_acc)
     (out,) = _output_specs(attributes, specs)
     if attributes.transpose_a:
         a = a.swapaxes(-2, -1)
@@ -127,7 +123,7 @@ def _kernel(attributes: _Matmul, specs: tuple[TensorSpec, ...], a: Array, b: Arr
         dtype=attributes.dtype.kernel_name,  # type: ignore[arg-type]
         fidelity=compute.math_fidelity.name,  # type: ignore[arg-type]
         fp32_dest=compute.fp32_dest_acc_en,
-        partial=partial,  # type: ignore[arg-type]
+        partial=partial.kernel_name,  # type: ignore[arg-type]
         activation=attributes.activation,
         widen=b.ndim == 2 and not multiplies_bfloat16(),  # of a batch of matrices, the copies cost more than they save
     )
@@ -135,8 +131,7 @@ def _kernel(attributes: _Matmul, specs: tuple[TensorSpec, ...], a: Array, b: Arr
 
 
 def _footprint(attributes: _Matmul, specs: tuple[TensorSpec, ...], memory: MemoryState) -> Footprint | None:
-    """Known for programs with a core grid that fit without their output blocks being cut further, turn no input and broadcast no batch of
-    the first."""
+    """Known for programs with a core grid that fit uncut, turn no input around and broadcast no first input over a batch."""
     if attributes.core_grid is None or attributes.transpose_a or attributes.transpose_b:
         return None
     problem = _problem(attributes, specs)
@@ -150,7 +145,8 @@ def _footprint(attributes: _Matmul, specs: tuple[TensorSpec, ...], memory: Memor
     available = lowest - memory.region(BufferType.L1).start
     if estimated_bytes(problem, blocks, in0, in1, out, bias, compute.fp32_dest_acc_en) > available:
         return None
-    size = footprint_bytes(problem, blocks, in0, in1, out, bias, compute.fp32_dest_acc_en, compute.packer_l1_acc)
+    partial = partial_dtype(problem.k, blocks.inner, out, compute.fp32_dest_acc_en, compute.packer_l1_acc)
+    size = footprint_bytes(problem, blocks, in0, in1, out, bias, partial)
     return Footprint(size, (attributes.core_grid.x - 1, attributes.core_grid.y - 1))
 
 
@@ -211,7 +207,11 @@ def _multiply(
     with_grid = core_grid is not None
     fused = bias is not None and (
         with_grid
-        or (_all_in_dram((a.memory_config, b.memory_config, placement)) and _is_one_row(bias) and math.prod(b.shape[:-2]) == 1)
+        or (
+            _all_in_dram((a.memory_config, b.memory_config, placement))
+            and _is_one_row(bias.shape)
+            and math.prod(b.shape[:-2]) == 1
+        )
     )
     later_bias = None if fused else bias
     later_activation = None if with_grid else activation
@@ -227,8 +227,8 @@ def _multiply(
         return _post_process(memory, y, later_bias, later_activation, placement)
 
 
-def _is_one_row(bias: Tensor) -> bool:
-    return math.prod(bias.shape[:-1]) == 1
+def _is_one_row(shape: tuple[int, ...]) -> bool:
+    return math.prod(shape[:-1]) == 1
 
 
 def _post_process(

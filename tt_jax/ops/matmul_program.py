@@ -10,8 +10,6 @@ from tt_jax.compute import CoreGrid
 from tt_jax.dtypes import DataType
 from tt_jax.layout import TILE_SIZE
 
-FLOAT32_TILE, BFLOAT16_TILE = DataType.FLOAT32.tile_bytes, DataType.BFLOAT16.tile_bytes
-
 
 class Problem(NamedTuple):
     """A matmul in tiles: `batch_a` matrices of `m x k` by `batch_b` of `k x n`."""
@@ -71,37 +69,31 @@ def inner_block_by_default(p: Problem, grid: CoreGrid, all_in_dram: bool) -> int
     return p.k // grid.x if p.k % grid.x == 0 else 1
 
 
-def footprint_bytes(
-    p: Problem,
-    blocks: Blocks,
-    in0: DataType,
-    in1: DataType,
-    out: DataType,
-    bias: DataType | None,
-    fp32_dest: bool,
-    packer_l1_acc: bool,
-) -> int:
-    """Bytes of circular buffers per core: both operands (twice if there is more than one K block), output, partials, bias."""
-    k_blocks = p.k // blocks.inner
-    copies = 2 if k_blocks > 1 else 1
-    out_tiles = blocks.height * blocks.width
-    size = copies * blocks.inner * (blocks.height * in0.tile_bytes + blocks.width * in1.tile_bytes) + out_tiles * out.tile_bytes
+def partial_dtype(k: int, inner: int, out: DataType, fp32_dest: bool, packer_l1_acc: bool) -> DataType:
+    """The dtype in which partial sums wait in L1, of `k` tiles taken `inner` at a time. Source: spec/numerics.md section 3.5."""
     if fp32_dest:
-        partial = FLOAT32_TILE
-    else:
-        partial = BFLOAT16_TILE if packer_l1_acc and k_blocks > 1 else out.tile_bytes
-    if partial != out.tile_bytes:
-        size += out_tiles * partial
-    return size + (blocks.width * bias.tile_bytes if bias else 0)
+        return DataType.FLOAT32
+    return DataType.BFLOAT16 if packer_l1_acc and k > inner else out
+
+
+def _input_bytes(p: Problem, blocks: Blocks, in0: DataType, in1: DataType, bias: DataType | None) -> int:
+    """Both operands, twice if there is more than one K block, and the bias."""
+    copies = 2 if p.k > blocks.inner else 1
+    operands = blocks.height * in0.tile_bytes + blocks.width * in1.tile_bytes
+    return copies * blocks.inner * operands + (blocks.width * bias.tile_bytes if bias else 0)
+
+
+def footprint_bytes(
+    p: Problem, blocks: Blocks, in0: DataType, in1: DataType, out: DataType, bias: DataType | None, partial: DataType
+) -> int:
+    """Bytes of circular buffers per core: inputs, output, and partial sums unless they have the dtype, and so the place, of the output."""
+    per_tile = out.tile_bytes + (partial.tile_bytes if partial is not out else 0)
+    return _input_bytes(p, blocks, in0, in1, bias) + blocks.height * blocks.width * per_tile
 
 
 def estimated_bytes(
     p: Problem, blocks: Blocks, in0: DataType, in1: DataType, out: DataType, bias: DataType | None, fp32_dest: bool
 ) -> int:
     """What the device's own choice of a program counts: output and partials both, always."""
-    copies = 2 if p.k // blocks.inner > 1 else 1
-    partial = FLOAT32_TILE if fp32_dest else max(out.tile_bytes, BFLOAT16_TILE)
-    operands = copies * blocks.inner * (blocks.height * in0.tile_bytes + blocks.width * in1.tile_bytes)
-    return (
-        operands + blocks.height * blocks.width * (out.tile_bytes + partial) + (blocks.width * bias.tile_bytes if bias else 0)
-    )
+    partial = DataType.FLOAT32.tile_bytes if fp32_dest else max(out.tile_bytes, DataType.BFLOAT16.tile_bytes)
+    return _input_bytes(p, blocks, in0, in1, bias) + blocks.height * blocks.width * (out.tile_bytes + partial)
