@@ -24,19 +24,23 @@ class ComputeKernelConfig:
         math_approx_mode: the vector unit's fast approximations.
         fp32_dest_acc_en: a 32-bit destination register, else 16-bit.
         packer_l1_acc: partial sums of K blocks are added in L1 by the packer.
+        dst_full_sync_en: math and packer take turns on the whole destination register: a matter of speed, without effect here.
+        throttle_level: idle cycles between products: a matter of power, without effect here.
     """
 
     math_fidelity: MathFidelity = MathFidelity.LoFi
     math_approx_mode: bool = True
     fp32_dest_acc_en: bool = False
     packer_l1_acc: bool = False
+    dst_full_sync_en: bool = False
+    throttle_level: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.math_fidelity, MathFidelity):
             raise ArgumentError(
                 f"`math_fidelity` must be a MathFidelity such as tt.MathFidelity.HiFi4, got {self.math_fidelity!r}"
             )
-        for flag in ("math_approx_mode", "fp32_dest_acc_en", "packer_l1_acc"):
+        for flag in ("math_approx_mode", "fp32_dest_acc_en", "packer_l1_acc", "dst_full_sync_en"):
             if not isinstance(getattr(self, flag), bool):
                 raise ArgumentError(f"`{flag}` must be True or False, got {getattr(self, flag)!r}")
 

@@ -149,12 +149,17 @@ def active_cache() -> ProgramCache:
 
 
 def launch(
-    memory: MemoryState, operation: Operation, inputs: Sequence[Tensor | Array], attributes: Hashable
+    memory: MemoryState,
+    operation: Operation,
+    inputs: Sequence[Tensor | Array],
+    attributes: Hashable,
+    output: Tensor | None = None,
 ) -> tuple[MemoryState, tuple[Tensor, ...]]:
     """Run `operation` on `inputs`: validate, allocate, check its footprint, find or compile its program, compute.
 
     `inputs` are tensors, or bare arrays for scalars. Where an input's array is a `jax.ShapeDtypeStruct` nothing is computed,
-    and the outputs hold such structs too.
+    and the outputs hold such structs too. `output` (ttnn's `output_tensor`) gives its buffer to the first output, which must
+    have its spec; the values that it had are not in the result.
 
     Returns the memory with the outputs allocated, and the outputs.
 
@@ -182,11 +187,17 @@ def launch(
         if type(x) is Tensor and not memory.is_live(x.buffer):
             require_live(operation.name, memory, x, i)
     after = memory
+    placements = program.placements
     if operation.in_place is not None:
         buffers = [inputs[operation.in_place].buffer]  # type: ignore[union-attr]
+        placements = []
+    elif output is not None:
+        buffers = [_given_output(operation, memory, output, program.outputs[0])]
+        placements = placements[1:]
     else:
         buffers = []
-        for buffer_type, size in program.placements:
+    if placements:
+        for buffer_type, size in placements:
             after, buffer = after.allocate(buffer_type, size)
             buffers.append(buffer)
     if program.footprint is not None:
@@ -198,6 +209,17 @@ def launch(
     else:
         cache.hits += 1
     return after, tuple(map(Tensor, values, program.outputs, buffers))
+
+
+def _given_output(operation: Operation, memory: MemoryState, output: Tensor, spec: TensorSpec) -> Buffer:
+    """The buffer of `output`, if it is live and what the operation gives. Raises ArgumentError, DeallocatedError."""
+    if require_tensor(operation.name, "output_tensor", output).spec != spec:
+        raise ArgumentError(
+            f"{operation.name}: `output_tensor` is {output.spec}, but the result is {spec}: pass a tensor like that"
+        )
+    if not memory.is_live(output.buffer):
+        raise DeallocatedError(f"{operation.name}: `output_tensor` ({output.spec}) is not allocated in the memory state passed")
+    return output.buffer
 
 
 def _check_footprint(operation: Operation, footprint: Footprint | None, before: MemoryState, after: MemoryState) -> None:
