@@ -5,13 +5,14 @@ import ml_dtypes
 import numpy as np
 
 from tt_jax.choice import Choice
-from tt_jax.errors import ArgumentError
+from tt_jax.errors import ArgumentError, NotModelledError
 
 
 class DataType(Choice):
     """A TT-NN dtype; the values are ttnn's own.
 
-    `bfloat8_b` and `bfloat4_b` are carried as bfloat16 arrays, in which each of their values is exact.
+    `bfloat8_b` and `bfloat4_b` are carried as bfloat16 arrays, in which each of their values is exact. `int8` can be stored and
+    moved; no operation computes with it. `fp8_e4m3` and INVALID exist by name only: `require_modelled` refuses them.
     """
 
     BFLOAT16 = 0
@@ -22,6 +23,9 @@ class DataType(Choice):
     UINT8 = 5
     UINT16 = 6
     INT32 = 7
+    INT8 = 8
+    FP8_E4M3 = 9
+    INVALID = 10
 
     # Plain attributes, not properties: they are read on every launch. Set below, once per member.
     kernel_name: str
@@ -47,6 +51,9 @@ for _dtype, _carrier, _tile_bytes, _element_bytes in (
     (DataType.INT32, np.dtype(np.int32), 4096, 4),
     (DataType.UINT16, np.dtype(np.uint16), 2048, 2),
     (DataType.UINT8, np.dtype(np.uint8), 1024, 1),
+    (DataType.INT8, np.dtype(np.int8), 1024, 1),
+    (DataType.FP8_E4M3, np.dtype(ml_dtypes.float8_e4m3fn), 1024, 1),
+    (DataType.INVALID, np.dtype(np.void), 0, 0),
 ):
     _dtype.kernel_name = _dtype.name.lower()
     _dtype.carrier = _carrier
@@ -63,6 +70,8 @@ uint32 = DataType.UINT32
 int32 = DataType.INT32
 uint16 = DataType.UINT16
 uint8 = DataType.UINT8
+int8 = DataType.INT8
+fp8_e4m3 = DataType.FP8_E4M3
 
 FLOATS = (bfloat16, float32, bfloat8_b, bfloat4_b)
 
@@ -77,6 +86,7 @@ _DEFAULTS = {
     "uint16": uint16,
     "uint32": uint32,
     "uint8": uint8,
+    "int8": int8,
     "bool": uint8,
 }
 
@@ -89,3 +99,9 @@ def default_dtype(array_dtype: np.dtype) -> DataType:
         raise ArgumentError(
             f"an array of {array_dtype} has no TT-NN dtype of its own: pass dtype=, or convert it to one of {', '.join(_DEFAULTS)}"
         ) from None
+
+
+def require_modelled(dtype: DataType) -> None:
+    """Raise NotModelledError for a dtype that exists by name only."""
+    if dtype is DataType.FP8_E4M3 or dtype is DataType.INVALID:
+        raise NotModelledError(f"dtype {dtype.name} is not modelled: use bfloat16, bfloat8_b or float32")

@@ -16,7 +16,7 @@ import jax
 from jax import Array
 
 from tt_jax.devices import DeviceProfile
-from tt_jax.errors import ArgumentError, DeallocatedError, L1ClashError
+from tt_jax.errors import ArgumentError, DeallocatedError, L1ClashError, TTError
 from tt_jax.memory import Buffer, BufferType, MemoryState
 from tt_jax.tensor import Tensor, TensorSpec
 
@@ -50,6 +50,14 @@ class Operation:
     footprint: Callable[[Any, Any, MemoryState], Footprint | None] | None = None
 
 
+@functools.lru_cache(maxsize=4096)
+def _jitted(operation: Operation, attributes: Hashable, specs: Specs) -> Callable[..., tuple[Array, ...]]:
+    """The kernel under jit: one for the process, whatever device or cache asks, since addresses and boards are not in it."""
+    kernel = functools.partial(operation.kernel, attributes, specs)
+    kernel.__name__ = operation.name  # type: ignore[attr-defined]  # what profiles and jaxprs show
+    return jax.jit(kernel)
+
+
 class Program:
     """An operation made ready for one set of specs and attributes on one device: output specs, block sizes, compiled kernel."""
 
@@ -59,9 +67,7 @@ class Program:
         self.outputs = operation.output_specs(attributes, specs)
         self.placements = [(spec.memory_config.buffer_type, spec.bytes_per_bank(device)) for spec in self.outputs]
         self.abstract = tuple(jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier) for spec in self.outputs)
-        kernel = functools.partial(operation.kernel, attributes, specs)
-        kernel.__name__ = operation.name  # type: ignore[attr-defined]  # what profiles and jaxprs show
-        self.kernel = jax.jit(kernel)
+        self.kernel = _jitted(operation, attributes, specs)
         self.footprint = operation.footprint and functools.partial(operation.footprint, attributes, specs)
 
 
@@ -75,6 +81,7 @@ class ProgramCache:
         find: `find(key)` is the program of `key`, None if it is not held.
         hits: launches that found their program.
         misses: launches that had to build it.
+        misses_allowed: False for a launch without its program to raise TTError (ttnn's `set_program_cache_misses_allowed`).
     """
 
     def __init__(self) -> None:
@@ -83,6 +90,7 @@ class ProgramCache:
         self._enabled = True
         self.hits = 0
         self.misses = 0
+        self.misses_allowed = True
 
     def __repr__(self) -> str:
         state = "" if self._enabled else ", disabled"
@@ -103,7 +111,7 @@ class ProgramCache:
         self._enabled = True
 
     def disable_and_clear(self) -> None:
-        """Drop every program and keep none: each launch builds, and compiles, anew."""
+        """Drop every program and keep none: each launch builds its program anew."""
         self._enabled = False
         self.clear()
 
@@ -139,6 +147,10 @@ class ProgramCache:
         finally:
             _active.reset(token)
 
+
+observers: list[Callable[[Operation, Program, Sequence[Any], tuple[Tensor, ...], bool], None]] = []
+"""Called after every launch that succeeded with its operation, program, inputs, outputs and whether the program was cached: for
+recorders, which must not change what they see."""
 
 _active = contextvars.ContextVar("program_cache", default=ProgramCache())  # noqa: B039 - one for the process is meant
 
@@ -181,6 +193,8 @@ def launch(
     key = (operation, attributes, memory.device, *specs)
     program = found = cache.find(key)
     if program is None:
+        if not cache.misses_allowed:
+            raise TTError(f"{operation.name}: no program is cached for {key[3:]}, and misses are forbidden; run it once before")
         program = Program(memory.device, operation, attributes, tuple(specs))
 
     for i, x in enumerate(inputs):
@@ -208,7 +222,10 @@ def launch(
         cache.add(key, program)
     else:
         cache.hits += 1
-    return after, tuple(map(Tensor, values, program.outputs, buffers))
+    outputs = tuple(map(Tensor, values, program.outputs, buffers))
+    for observe in observers:
+        observe(operation, program, inputs, outputs, found is not None)
+    return after, outputs
 
 
 def _given_output(operation: Operation, memory: MemoryState, output: Tensor, spec: TensorSpec) -> Buffer:

@@ -1,0 +1,77 @@
+"""The command `tt-jax`."""
+
+import argparse
+import os
+import runpy
+import sys
+from collections.abc import Sequence
+
+from tt_jax.devices import PROFILES
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tt-jax", description="TT-NN without the hardware.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser(
+        "run",
+        help="run a script that says `import ttnn`, unmodified",
+        description="Run a Python script, or with -m a module, for which `import ttnn` gives tt_jax.ttnn.",
+        usage="tt-jax run [--device NAME] SCRIPT [ARGS ...]\n       tt-jax run [--device NAME] -m MODULE [ARGS ...]",
+    )
+    run.add_argument("--device", choices=sorted(PROFILES), help="the board (default: TT_JAX_DEVICE, else n150)")
+    run.add_argument("-m", dest="module", metavar="MODULE", help="run a module, such as pytest, in place of a script")
+    run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="SCRIPT [ARGS ...]")
+    return parser
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The options of `tt-jax run` itself, and the script (or, after -m, the module's arguments) with everything after it."""
+    own: list[str] = []
+    rest = list(arguments)
+    while rest and rest[0].startswith("-"):
+        option = rest.pop(0)
+        own.append(option)
+        if option in ("--device", "-m") and rest:
+            own.append(rest.pop(0))
+        if option in ("-m", "--help", "-h"):
+            break
+    # --device may follow the script, as the usage of many tools allows, but not after `--`.
+    if "--device" not in own and rest[1:2] == ["--device"] and len(rest) > 2:
+        own += rest[1:3]
+        del rest[1:3]
+    return own, rest
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status. A script's own `sys.exit` passes through."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    if not arguments or arguments[0] != "run":
+        parser.parse_args(arguments)
+        return 2
+    own, rest = _split(arguments[1:])
+    options = parser.parse_args(["run", *own])
+    if options.device:
+        os.environ["TT_JAX_DEVICE"] = options.device
+    if not options.module and not rest:
+        parser.error("run: name a script, or a module with -m")
+
+    from tt_jax import alias
+
+    alias.install()
+    if options.module:
+        sys.argv = [options.module, *rest]
+        sys.path.insert(0, os.getcwd())
+        runpy.run_module(options.module, run_name="__main__", alter_sys=True)
+        return 0
+    script = rest[0]
+    if not os.path.exists(script):
+        parser.error(f"run: there is no file {script}")
+    sys.argv = rest
+    sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
+    runpy.run_path(script, run_name="__main__")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""A drop-in for Tenstorrent's ttnn: `import tt_jax.ttnn as ttnn`, and programs written for the real library run unchanged.
+
+The operations come from the functional ones of `tt_jax`, each derived by `_derive.derive`; `__init__.pyi` lists them all with
+their signatures. What is here besides is what only ttnn has: devices that are opened and closed, tensors that free
+themselves, conversions from and to torch.
+"""
+
+from tt_jax.activations import UnaryOpType as UnaryOpType
+from tt_jax.activations import UnaryWithParam as UnaryWithParam
+from tt_jax.compute import ComputeKernelConfig as ComputeKernelConfig
+from tt_jax.compute import CoreGrid as CoreGrid
+from tt_jax.compute import MathFidelity as MathFidelity
+from tt_jax.conv_configs import *  # noqa: F403
+from tt_jax.cores import CoreCoord as CoreCoord
+from tt_jax.cores import CoreRange as CoreRange
+from tt_jax.cores import CoreRangeSet as CoreRangeSet
+from tt_jax.cores import corerange_to_cores as corerange_to_cores
+from tt_jax.cores import grid_to_cores as grid_to_cores
+from tt_jax.cores import num_cores_to_corerangeset as num_cores_to_corerangeset
+from tt_jax.cores import num_cores_to_corerangeset_in_subcoregrids as num_cores_to_corerangeset_in_subcoregrids
+from tt_jax.cores import split_work_to_cores as split_work_to_cores
+from tt_jax.dtypes import DataType as DataType
+from tt_jax.dtypes import bfloat4_b as bfloat4_b
+from tt_jax.dtypes import bfloat8_b as bfloat8_b
+from tt_jax.dtypes import bfloat16 as bfloat16
+from tt_jax.dtypes import float32 as float32
+from tt_jax.dtypes import fp8_e4m3 as fp8_e4m3
+from tt_jax.dtypes import int8 as int8
+from tt_jax.dtypes import int32 as int32
+from tt_jax.dtypes import uint8 as uint8
+from tt_jax.dtypes import uint16 as uint16
+from tt_jax.dtypes import uint32 as uint32
+from tt_jax.layout import ROW_MAJOR_LAYOUT as ROW_MAJOR_LAYOUT
+from tt_jax.layout import TILE_LAYOUT as TILE_LAYOUT
+from tt_jax.layout import TILE_SIZE as TILE_SIZE
+from tt_jax.layout import Layout as Layout
+from tt_jax.memory import *  # noqa: F403
+from tt_jax.program_configs import *  # noqa: F403
+from tt_jax.tensor import TensorSpec as TensorSpec
+from tt_jax.tile import Tile as Tile
+from tt_jax.ttnn import _derive, _operations
+from tt_jax.ttnn import conversion as conversion
+from tt_jax.ttnn import printing as printing
+from tt_jax.ttnn.compute_config import *  # noqa: F403
+from tt_jax.ttnn.config import CONFIG as CONFIG
+from tt_jax.ttnn.config import Config as Config
+from tt_jax.ttnn.config import manage_config as manage_config
+from tt_jax.ttnn.device import *  # noqa: F403
+from tt_jax.ttnn.device import Device as Device
+from tt_jax.ttnn.events import *  # noqa: F403
+from tt_jax.ttnn.hooks import register_post_operation_hook as register_post_operation_hook
+from tt_jax.ttnn.hooks import register_pre_operation_hook as register_pre_operation_hook
+from tt_jax.ttnn.mesh import *  # noqa: F403
+from tt_jax.ttnn.printing import get_printoptions as get_printoptions
+from tt_jax.ttnn.printing import set_printoptions as set_printoptions
+from tt_jax.ttnn.shape import Shape as Shape
+from tt_jax.ttnn.tensor import StorageType as StorageType
+from tt_jax.ttnn.tensor import Tensor as Tensor
+from tt_jax.ttnn.trace import *  # noqa: F403
+
+MeshDevice = Device
+
+globals().update(_operations.all_operations())
+globals().update({name: _derive.intercepted(getattr(conversion, name), f"ttnn.{name}") for name in conversion.__all__})
+
+from tt_jax.ttnn import transformer as transformer  # noqa: E402

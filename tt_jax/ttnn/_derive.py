@@ -1,0 +1,295 @@
+"""How a facade function comes from a functional operation: handles in, the device's memory stepped, handles out.
+
+`derive(op)` for `op(memory, x, ...) -> (memory, result)` is a function `(x, ...) -> result` with the same name, signature
+and docstring. It holds no arithmetic and no rule of any operation.
+"""
+
+import contextlib
+import functools
+import inspect
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+from jax.core import Tracer
+
+from tt_jax import program
+from tt_jax import tensor as core
+from tt_jax.devices import N150
+from tt_jax.errors import ArgumentError, DeallocatedError, TTError
+from tt_jax.memory import MemoryState
+from tt_jax.program import ProgramCache
+from tt_jax.tensor import TensorSpec
+from tt_jax.ttnn._storage import Storage
+from tt_jax.ttnn.device import Device, require_device
+from tt_jax.ttnn.tensor import Tensor, host_tensor
+
+SCHEDULING = frozenset(
+    (
+        "queue_id",
+        "cq_id",
+        "use_multicore",
+        "sub_core_grids",
+        "sub_device_id",
+        "use_low_perf",
+        "use_pack_untilize",
+        "use_legacy",
+        "num_links",
+        "global_cb",
+    )
+)
+"""Arguments that any operation takes and that change neither values nor memory here: they choose queues, cores and variants of
+kernels, where tt_jax has one queue, and reckons programs by operation."""
+
+Interceptor = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any], Callable[..., Any]], Any]
+interceptors: list[Interceptor] = []
+"""Called in turn around every facade call, the last one outermost, as `interceptor(operation, args, kwargs, proceed)`: hooks,
+comparison mode, recorders. Empty most of the time."""
+
+_HOST_MEMORY = MemoryState.create(N150)
+_HOST_CACHE = ProgramCache()
+_active_cache = program._active
+
+
+def trace_error(operation: str) -> TTError:
+    """The error for values of a JAX transformation that reach an ordinary device."""
+    return TTError(
+        f"{operation}: a traced array reached a ttnn device: under jax.jit, jax.grad or jax.vmap its memory would be stepped once, at "
+        "trace time. Wrap the program with tt_jax.functionalize(program), which gives (memory, *tensors) -> (memory, result), and "
+        "transform that"
+    )
+
+
+class _Inputs:
+    """The handles among a call's arguments, as functional tensors; and the one device they are on."""
+
+    __slots__ = ("device", "handles", "on_host", "operation")
+
+    def __init__(self, operation: str):
+        self.operation = operation
+        self.device: Device | None = None
+        self.on_host = False
+        self.handles: list[Tensor] = []
+
+    def functional(self, value: Any) -> Any:
+        kind = type(value)
+        if kind is Tensor:
+            device = value._storage.device
+            if device is None:
+                self.on_host = True
+            elif self.device is None:
+                self.device = device
+            elif device is not self.device:
+                raise ArgumentError(f"{self.operation}: tensors on two devices, {self.device!r} and {device!r}; move one")
+            self.handles.append(value)
+            return value._functional()
+        if kind is list or kind is tuple:
+            return kind([self.functional(x) for x in value])
+        if isinstance(value, Tensor):
+            raise ArgumentError(f"{self.operation}: subclasses of Tensor are not supported, got {kind.__name__}")
+        if isinstance(value, Tracer):
+            raise trace_error(self.operation)
+        if kind.__module__.partition(".")[0] == "torch" and hasattr(value, "dim"):
+            raise ArgumentError(
+                f"{self.operation}: got a torch tensor where a ttnn tensor is needed: ttnn.from_torch(x, device=device) makes one"
+            )
+        return value
+
+
+def adopt(device: Device | None, tensor: core.Tensor, inputs: list[Tensor]) -> Tensor:
+    """A handle of `tensor`: of an input's storage where it shares its buffer, else of a new one."""
+    array, buffer = tensor.array, tensor.buffer
+    if device is None:
+        return host_tensor(array, tensor.spec)
+    for handle in inputs:
+        if handle._storage.buffer is buffer:
+            handle._storage.array = array
+            return Tensor._of(handle._storage, tensor.spec)
+    storage = Storage(device, array, buffer)
+    device.newest = weakref.ref(storage)
+    return Tensor._of(storage, tensor.spec)
+
+
+def _handles(device: Device | None, result: Any, inputs: list[Tensor]) -> Any:
+    kind = type(result)
+    if kind is core.Tensor:
+        return adopt(device, result, inputs)
+    if kind is list or kind is tuple:
+        return kind([_handles(device, x, inputs) for x in result])
+    if isinstance(result, tuple):  # a NamedTuple of tensors
+        return type(result)(*[_handles(device, x, inputs) for x in result])
+    return result
+
+
+def _traced(result: Any) -> bool:
+    """Whether a value in `result` belongs to a JAX transformation."""
+    if type(result) is core.Tensor:
+        return isinstance(result.array, Tracer)
+    return isinstance(result, list | tuple) and any(map(_traced, result))
+
+
+def _only_scheduling_dropped(kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in kwargs.items() if name not in SCHEDULING}
+
+
+@contextlib.contextmanager
+def stepped(device: Device, operation: str) -> Iterator[Callable[[Any], MemoryState]]:
+    """Within the block the device's programs are found and kept in its cache; yields a function that commits a result's memory."""
+    device.require_open()
+    token = _active_cache.set(device.program_cache)
+    try:
+        yield lambda memory: setattr(device, "memory", memory)
+    finally:
+        _active_cache.reset(token)
+
+
+def run(
+    function: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any], host: bool, consumes: bool
+) -> Any:
+    """One call of the functional `function` with handles for tensors. Nothing changes if it raises."""
+    inputs = _Inputs(name)
+    functional_args = [inputs.functional(value) for value in args]
+    functional_kwargs = {key: inputs.functional(value) for key, value in kwargs.items() if key not in SCHEDULING}
+    device = inputs.device
+    if device is None:
+        return _run_on_host(function, name, inputs, functional_args, functional_kwargs, host)
+    if inputs.on_host and not host:
+        raise ArgumentError(f"{name}: an input is on the host; put it on the device with ttnn.to_device(tensor, device)")
+    if not device.is_open:
+        device.require_open()
+    token = _active_cache.set(device.program_cache)
+    try:
+        memory, result = function(device.memory, *functional_args, **functional_kwargs)
+    finally:
+        _active_cache.reset(token)
+    if not device.is_functional and _traced(result):
+        raise trace_error(name)
+    device.memory = memory
+    outputs = _handles(device, result, inputs.handles)
+    if consumes:
+        for handle in inputs.handles:
+            storage = handle._storage
+            if storage.buffer is not None and storage.device is not None and not memory.is_live(storage.buffer):
+                storage.abandon()
+    return outputs
+
+
+def _run_on_host(
+    function: Callable[..., Any], name: str, inputs: _Inputs, args: list[Any], kwargs: dict[str, Any], host: bool
+) -> Any:
+    if not host or not inputs.on_host:
+        found = "on the host" if inputs.on_host else "nowhere: none was passed"
+        raise ArgumentError(f"{name}: it needs tensors on a device, and its inputs are {found}; use ttnn.to_device(tensor, device)")
+    with _HOST_CACHE.use():
+        _, result = function(_HOST_MEMORY, *args, **kwargs)
+    return _handles(None, result, inputs.handles)
+
+
+def derive(function: Callable[..., Any], name: str, *, host: bool = False, consumes: bool = False) -> Callable[..., Any]:
+    """The facade's face of a functional operation.
+
+    Args:
+        name: fully qualified, "ttnn.add".
+        host: whether it works on host tensors too.
+        consumes: whether it may free an input's buffer.
+    """
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if interceptors:
+            return _intercepted(call, lambda a, k: run(function, name, a, k, host, consumes), args, kwargs)
+        return run(function, name, args, kwargs, host, consumes)
+
+    return dress(call, function, name)
+
+
+def intercepted(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """A function of the facade that is no functional operation's (`from_torch`), open to interceptors like the others."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if interceptors:
+            return _intercepted(call, lambda a, k: function(*a, **k), args, kwargs)
+        return function(*args, **kwargs)
+
+    return dress(call, function, name)
+
+
+def _intercepted(
+    call: Callable[..., Any], innermost: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    chain = tuple(interceptors)
+
+    def proceed(depth: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if depth < 0:
+            return innermost(args, kwargs)
+        return chain[depth](call, args, kwargs, functools.partial(proceed, depth - 1))
+
+    return proceed(len(chain) - 1, args, kwargs)
+
+
+def derive_creation(function: Callable[..., Any], name: str, positional: tuple[str, ...]) -> Callable[..., Any]:
+    """The facade's face of an operation that makes a tensor from none: it takes `device`, and without one makes a host tensor.
+
+    `positional`: what the arguments are when they are given by position, in ttnn's order.
+    """
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if interceptors:
+            return _intercepted(call, lambda a, k: create(function, name, positional, a, k), args, kwargs)
+        return create(function, name, positional, args, kwargs)
+
+    return dress(call, function, name)
+
+
+def create(
+    function: Callable[..., Any], name: str, positional: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """One call of a creation function. Where the device computes nothing, no array is made."""
+    if len(args) > len(positional):
+        raise ArgumentError(f"{name}: takes at most {len(positional)} positional arguments ({', '.join(positional)}), got {len(args)}")
+    given = dict(zip(positional, args, strict=False))
+    twice = given.keys() & kwargs.keys()
+    if twice:
+        raise ArgumentError(f"{name}: {', '.join(sorted(twice))} given twice, by position and by name")
+    given |= _only_scheduling_dropped(kwargs)
+    device = given.pop("device", None)
+    mesh_mapper = given.pop("mesh_mapper", None)
+    del mesh_mapper  # one device: every mapping puts the whole tensor there
+    inputs = _Inputs(name)
+    given = {key: inputs.functional(value) for key, value in given.items() if value is not None}
+    device = require_device(name, device) if device is not None else inputs.device
+    if device is None:
+        given.pop("memory_config", None)
+        with _HOST_CACHE.use():
+            _, result = function(_HOST_MEMORY, **given)
+        return _handles(None, result, [])
+    with stepped(device, name) as commit:
+        if device.computes:
+            memory, result = function(device.memory, **given)
+        else:
+            memory, result = jax.eval_shape(functools.partial(function, device.memory, **given))
+        if device.computes and not device.is_functional and _traced(result):
+            raise trace_error(name)
+        commit(memory)
+    return _handles(device, result, inputs.handles)
+
+
+def dress(call: Callable[..., Any], function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """Give `call` the name, docstring and signature of `function`, less its memory."""
+    call.__name__ = name.rpartition(".")[2]
+    call.__qualname__ = call.__name__
+    call.__module__ = "tt_jax.ttnn"
+    call.__doc__ = function.__doc__
+    signature = inspect.signature(function)
+    parameters = [p for p in signature.parameters.values() if p.name != "memory"]
+    call.__signature__ = signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty)  # type: ignore[attr-defined]
+    call.python_fully_qualified_name = name  # type: ignore[attr-defined]
+    call.functional = function  # type: ignore[attr-defined]
+    return call
+
+
+def live_spec(handle: Tensor, operation: str) -> TensorSpec:
+    """The spec of `handle`. Raises DeallocatedError if it was deallocated."""
+    if not handle.is_allocated():
+        raise DeallocatedError(f"{operation}: {handle!r} was deallocated")
+    return handle.spec
