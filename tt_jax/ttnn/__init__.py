@@ -43,8 +43,16 @@ from tt_jax.ttnn import conversion as conversion
 from tt_jax.ttnn import printing as printing
 from tt_jax.ttnn.compute_config import *  # noqa: F403
 from tt_jax.ttnn.config import CONFIG as CONFIG
+from tt_jax.ttnn.config import CONFIG_OVERRIDES as CONFIG_OVERRIDES
+from tt_jax.ttnn.config import CONFIG_PATH as CONFIG_PATH
 from tt_jax.ttnn.config import Config as Config
+from tt_jax.ttnn.config import load_config_from_dictionary as load_config_from_dictionary
+from tt_jax.ttnn.config import load_config_from_json_file as load_config_from_json_file
 from tt_jax.ttnn.config import manage_config as manage_config
+from tt_jax.ttnn.config import save_config_to_json_file as save_config_to_json_file
+from tt_jax.ttnn.decorators import get_fallback_function as get_fallback_function
+from tt_jax.ttnn.decorators import get_golden_function as get_golden_function
+from tt_jax.ttnn.decorators import query_registered_operations as query_registered_operations
 from tt_jax.ttnn.device import *  # noqa: F403
 from tt_jax.ttnn.device import Device as Device
 from tt_jax.ttnn.events import *  # noqa: F403
@@ -64,3 +72,11 @@ globals().update(_operations.all_operations())
 globals().update({name: _derive.intercepted(getattr(conversion, name), f"ttnn.{name}") for name in conversion.__all__})
 
 from tt_jax.ttnn import transformer as transformer  # noqa: E402
+from tt_jax.ttnn import config as config  # noqa: E402
+from tt_jax.ttnn import core as core  # noqa: E402
+from tt_jax.ttnn import database as database  # noqa: E402
+from tt_jax.ttnn import decorators as decorators  # noqa: E402
+from tt_jax.ttnn import device as device  # noqa: E402
+from tt_jax.ttnn import graph as graph  # noqa: E402
+from tt_jax.ttnn import tracer as tracer  # noqa: E402
+from tt_jax.ttnn import types as types  # noqa: E402

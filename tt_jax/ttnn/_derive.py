@@ -7,6 +7,7 @@ and docstring. It holds no arithmetic and no rule of any operation.
 import contextlib
 import functools
 import inspect
+import typing
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,10 +18,9 @@ from jax.core import Tracer
 from tt_jax import program
 from tt_jax import tensor as core
 from tt_jax.devices import N150
-from tt_jax.errors import ArgumentError, DeallocatedError, TTError
+from tt_jax.errors import ArgumentError, TTError
 from tt_jax.memory import MemoryState
 from tt_jax.program import ProgramCache
-from tt_jax.tensor import TensorSpec
 from tt_jax.ttnn._storage import Storage
 from tt_jax.ttnn.device import Device, require_device
 from tt_jax.ttnn.tensor import Tensor, host_tensor
@@ -280,16 +280,18 @@ def dress(call: Callable[..., Any], function: Callable[..., Any], name: str) -> 
     call.__qualname__ = call.__name__
     call.__module__ = "tt_jax.ttnn"
     call.__doc__ = function.__doc__
-    signature = inspect.signature(function)
-    parameters = [p for p in signature.parameters.values() if p.name != "memory"]
-    call.__signature__ = signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty)  # type: ignore[attr-defined]
+    call.__signature__ = facade_signature(function)  # type: ignore[attr-defined]
     call.python_fully_qualified_name = name  # type: ignore[attr-defined]
     call.functional = function  # type: ignore[attr-defined]
     return call
 
 
-def live_spec(handle: Tensor, operation: str) -> TensorSpec:
-    """The spec of `handle`. Raises DeallocatedError if it was deallocated."""
-    if not handle.is_allocated():
-        raise DeallocatedError(f"{operation}: {handle!r} was deallocated")
-    return handle.spec
+def facade_signature(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature of `function` without memory: not the first argument, nor the first part of the result."""
+    signature = inspect.signature(function)
+    parameters = [p for p in signature.parameters.values() if p.name != "memory"]
+    result = signature.return_annotation
+    if typing.get_origin(result) is tuple and typing.get_args(result)[:1] == (MemoryState,):
+        result = typing.get_args(result)[1]
+    return signature.replace(parameters=parameters, return_annotation=result)
+

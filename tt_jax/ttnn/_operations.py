@@ -2,10 +2,12 @@
 
 import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
+from tt_jax import ops
 from tt_jax.ttnn._derive import derive, derive_creation
 
 _MODULES = (
@@ -110,10 +112,9 @@ def derived(module: ModuleType, prefix: str, names: Iterable[str] | None = None)
 def all_operations() -> dict[str, Callable[..., Any]]:
     """Every function of the `ttnn` namespace itself that comes from a functional operation."""
     functions: dict[str, Callable[..., Any]] = {}
-    for name in _MODULES:
-        try:
-            module = importlib.import_module(f"tt_jax.ops.{name}")
-        except ModuleNotFoundError:
+    for name in sorted(m.name for m in pkgutil.iter_modules(ops.__path__)):
+        if name.startswith("_") or name in ("model_preprocessing", "transformer", "creation"):
             continue
+        module = importlib.import_module(f"tt_jax.ops.{name}")
         functions |= derived(module, "ttnn")
     return functions

@@ -18,11 +18,7 @@ def torch_module() -> Any:
 
 
 def torch_dtype(dtype: Any) -> Any:
-    """The torch dtype whose values are those of a tt_jax dtype; a torch dtype is returned as it is.
+    """The torch dtype that `ttnn.to_torch` gives for a tt_jax dtype; a torch dtype is returned as it is."""
+    from tt_jax.ttnn.conversion import ttnn_dtype_to_torch_dtype  # the facade imports this package
 
-    A block float's values are exact in bfloat16.
-    """
-    torch = torch_module()
-    if not isinstance(dtype, DataType):
-        return dtype
-    return torch.bfloat16 if dtype.is_block_float else getattr(torch, dtype.kernel_name)
+    return ttnn_dtype_to_torch_dtype(dtype) if isinstance(dtype, DataType) else dtype

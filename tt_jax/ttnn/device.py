@@ -4,7 +4,7 @@ import enum
 import os
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -51,6 +51,9 @@ class DispatchCoreConfig:
         self.type = type
         self.axis = axis
 
+
+release_observers: list[Callable[["Device", Buffer], None]] = []
+"""Called for every buffer that is released: for recorders."""
 
 _ARCHES = {"grayskull": Arch.GRAYSKULL, "wormhole": Arch.WORMHOLE_B0, "blackhole": Arch.BLACKHOLE}
 
@@ -124,6 +127,8 @@ class Device:
     def release(self, buffer: Buffer) -> None:
         """Free `buffer` before the next look at the memory."""
         self._released.append(buffer)
+        for observe in release_observers:
+            observe(self, buffer)
 
     def require_open(self) -> None:
         """Raise TTError if the device was closed."""

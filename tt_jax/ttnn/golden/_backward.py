@@ -1,9 +1,10 @@
 """Golden functions of backward operations, by torch's automatic differentiation of the forward ones."""
 
+import inspect
 from typing import Any
 
-from tt_jax.ttnn.golden._bind import Row
 from tt_jax.ttnn.golden._binary import BINARY
+from tt_jax.ttnn.golden._bind import Row
 from tt_jax.ttnn.golden._reduction import REDUCTION
 from tt_jax.ttnn.golden._shape import SHAPE
 from tt_jax.ttnn.golden._unary import UNARY, gelu_derivative
@@ -110,8 +111,6 @@ def _with(name: str, parameter: str, default: Any) -> Row:
         value = values[0] if values else options.get(parameter, default)
         return differentiated(UNARY[name])(torch, grad_tensor, input_tensor, value)
 
-    import inspect
-
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     names = [inspect.Parameter(n, kind) for n in ("torch", "grad_tensor", "input_tensor")]
     row.__signature__ = inspect.Signature([*names, inspect.Parameter(parameter, kind, default=default)])  # type: ignore[attr-defined]
@@ -123,7 +122,10 @@ _UNARY = (
     "hardsigmoid hardswish i0 imag lgamma log log10 log1p log2 log_sigmoid logit multigammaln neg rad2deg real reciprocal relu relu6 "
     "round rsqrt selu sigmoid sign silu sin sinh softsign sqrt square tan tanh tanhshrink trunc"
 ).split()
-_BINARY = "add sub mul atan2 hypot ldexp logaddexp logaddexp2 rsub squared_difference xlogy remainder fmod addalpha subalpha div_no_nan".split()
+_BINARY = (
+    "add sub mul atan2 hypot ldexp logaddexp logaddexp2 rsub squared_difference xlogy remainder fmod addalpha subalpha "
+    "div_no_nan"
+).split()
 
 BACKWARD: dict[str, Row] = {
     **{f"{name}_bw": differentiated(UNARY[name]) for name in _UNARY},

@@ -126,7 +126,9 @@ _ARITHMETIC: dict[str, Row] = {
     "bias_gelu": lambda torch, input_tensor_a, input_tensor_b: torch.nn.functional.gelu(input_tensor_a + input_tensor_b),
     **{
         name: _binary(name)
-        for name in "eq ne lt le gt ge logical_and logical_or logical_xor ldexp logaddexp logaddexp2 maximum minimum hypot atan2 xlogy".split()
+        for name in (
+            "eq ne lt le gt ge logical_and logical_or logical_xor ldexp logaddexp logaddexp2 maximum minimum hypot atan2 xlogy"
+        ).split()
     },
 }
 _ALIASES = {"sub": "subtract", "mul": "multiply", "div": "divide"}

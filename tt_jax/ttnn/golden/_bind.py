@@ -7,7 +7,7 @@ from typing import Any
 
 from tt_jax.ttnn._torch import torch_module
 
-type Row = Callable[..., Any]
+Row = Callable[..., Any]
 """A function of the torch module, then of torch tensors and the operation's parameters, by ttnn's names."""
 
 OUTPUTS = ("output_tensor", "optional_output_tensor", "optional_tensor", "out", "output")

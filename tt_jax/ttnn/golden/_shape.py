@@ -8,7 +8,7 @@ from tt_jax.ttnn._torch import torch_dtype
 from tt_jax.ttnn.golden._bind import Row, widened
 
 
-def _same(torch: Any, input_tensor: Any) -> Any:
+def _same(torch: Any, input_tensor: Any, *how: Any) -> Any:
     """The values are unchanged: only where they are, and in which layout, differs."""
     return input_tensor
 
@@ -26,6 +26,22 @@ def _cast(torch: Any, input_tensor: Any, dtype: Any = None) -> Any:
 
 def _resharded(torch: Any, input_tensor: Any, *how: Any, output_dtype: Any = None) -> Any:
     return input_tensor if output_dtype is None else _cast(torch, input_tensor, output_dtype)
+
+
+def _to_torch(torch: Any, tensor: Any, dtype: Any = None, *, torch_rank: int | None = None) -> Any:
+    """`tensor` without the leading axes that `torch_rank` has not, which have one element each."""
+    while torch_rank is not None and tensor.ndim > torch_rank:
+        tensor = tensor.squeeze(0)
+    return tensor if dtype is None else tensor.to(dtype)
+
+
+def _nonzero(torch: Any, input_tensor: Any) -> Any:
+    """How many, first of eight, and the four indices of each, then zeros: the shapes of the device's two tensors."""
+    places = torch.nonzero(input_tensor.reshape((1,) * (4 - input_tensor.ndim) + tuple(input_tensor.shape)))
+    counts, indices = torch.zeros(1, 1, 1, 8), torch.zeros(1, 1, 1, 4 * input_tensor.numel(), dtype=torch.int64)
+    counts[..., 0] = places.shape[0]
+    indices[..., : places.numel()] = places.reshape(-1)
+    return counts.to(torch.uint32), indices.to(torch.uint32)
 
 
 def _reshape(torch: Any, input_tensor: Any, shape: Any, *more: int) -> Any:
@@ -104,7 +120,7 @@ def _unpadded(torch: Any, input_tensor: Any, output_tensor_end: Any) -> Any:
     return input_tensor[tuple(slice(0, int(end) + 1) for end in output_tensor_end)]
 
 
-def _fold(torch: Any, input_tensor: Any, stride_h: int, stride_w: int) -> Any:
+def _fold(torch: Any, input_tensor: Any, stride_h: int, stride_w: int, *how: Any) -> Any:
     """Windows of `stride_h` x `stride_w` pixels of [n, h, w, c] become channels of `[1, 1, n * h * w / area, c * area]`."""
     n, h, w, c = input_tensor.shape
     windows = input_tensor.reshape(n, h // stride_h, stride_h, w // stride_w, stride_w, c).transpose(2, 3)
@@ -169,9 +185,13 @@ def _rand(torch: Any, shape: Any, *, dtype: Any = None, low: float = 0.0, high: 
 SHAPE: dict[str, Row] = {
     **{
         name: _same
-        for name in "to_layout to_memory_config to_device from_device reallocate move reshard tilize untilize "
-        "tilize_with_zero_padding fill_implicit_tile_padding".split()
+        for name in (
+            "to_layout to_memory_config to_device from_device reallocate move reshard tilize untilize tilize_with_zero_padding "
+            "fill_implicit_tile_padding broadcast"
+        ).split()
     },
+    "to_torch": _to_torch,
+    "nonzero": _nonzero,
     "interleaved_to_sharded": _resharded,
     "sharded_to_interleaved": _resharded,
     "interleaved_to_sharded_partial": _partial,

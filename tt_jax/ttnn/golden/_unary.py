@@ -4,6 +4,7 @@ import inspect
 import math
 from typing import Any
 
+from tt_jax.activations import as_activation
 from tt_jax.errors import NotModelledError
 from tt_jax.ttnn.golden._bind import Row, in_float32, unary, widened
 
@@ -146,18 +147,24 @@ _FUSED: dict[str, Row] = {
     "rsub": lambda torch, x, value: value - x,
     "recip": UNARY["reciprocal"],
     "logical_not_unary": UNARY["logical_not"],
+    "logsigmoid": UNARY["log_sigmoid"],
+    "gelu_tanh": lambda torch, x: _gelu(torch, x, variant="tanh"),
 }
 _PARAMETERS = {
-    "leaky_relu",
-    "elu",
-    "celu",
-    "relu_max",
-    "relu_min",
-    "heaviside",
-    "softplus",
-    "hardtanh",
-    "softshrink",
-    "hardshrink",
+    *(
+        "leaky_relu",
+        "elu",
+        "celu",
+        "selu",
+        "relu_max",
+        "relu_min",
+        "heaviside",
+        "softplus",
+        "hardtanh",
+        "softshrink",
+        "hardshrink",
+    ),
+    *("rdiv", "rpow", "threshold", "polygamma", "round"),
 }
 """Activations whose parameters are of the function; those of the others (`gelu`, `exp`...) choose between approximations."""
 
@@ -165,12 +172,11 @@ _PARAMETERS = {
 def activated(torch: Any, tensor: Any, activation: Any) -> Any:
     """`tensor` after a fused activation: a name ("relu"), a UnaryOpType, or a UnaryWithParam; None does nothing.
 
-    Raises NotModelledError for a name that no table has.
+    Raises NotModelledError for one that no table has.
     """
     if activation is None:
         return tensor
-    op_type, parameters = getattr(activation, "op_type", activation), tuple(getattr(activation, "params", None) or ())
-    name = str(getattr(op_type, "name", op_type)).lower()
+    name, parameters = as_activation("golden function", activation).function
     if name in _FUSED:
         return _FUSED[name](torch, tensor, *parameters)
     if name not in UNARY:
