@@ -64,7 +64,8 @@ def test_grad_and_vmap():
         return (out["out"].array.astype(jnp.float32) ** 2).sum()
 
     gradient = jax.grad(loss)(x.array)
-    exact = jax.grad(lambda a: ((2 * jax.nn.softmax(a @ w.array.astype(jnp.float32) + b.array)) ** 2).sum())
+    wide = [t.array.astype(jnp.float32) for t in (w, b)]
+    exact = jax.grad(lambda a: ((2 * jax.nn.softmax(a @ wide[0] + wide[1])) ** 2).sum())
     expected = exact(x.array.astype(jnp.float32))
     error = jnp.linalg.norm(gradient.astype(jnp.float32) - expected) / jnp.linalg.norm(expected)
     assert error < 0.1

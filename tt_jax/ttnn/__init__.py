@@ -5,6 +5,8 @@ their signatures. What is here besides is what only ttnn has: devices that are o
 themselves, conversions from and to torch.
 """
 
+from tt_jax.activations import GeluVariant as GeluVariant
+from tt_jax.activations import SigmoidMode as SigmoidMode
 from tt_jax.activations import UnaryOpType as UnaryOpType
 from tt_jax.activations import UnaryWithParam as UnaryWithParam
 from tt_jax.compute import ComputeKernelConfig as ComputeKernelConfig
@@ -35,10 +37,12 @@ from tt_jax.layout import TILE_LAYOUT as TILE_LAYOUT
 from tt_jax.layout import TILE_SIZE as TILE_SIZE
 from tt_jax.layout import Layout as Layout
 from tt_jax.memory import *  # noqa: F403
+from tt_jax.normalization_configs import *  # noqa: F403
+from tt_jax.ops.embedding import EmbeddingsType as EmbeddingsType
 from tt_jax.program_configs import *  # noqa: F403
 from tt_jax.tensor import TensorSpec as TensorSpec
 from tt_jax.tile import Tile as Tile
-from tt_jax.ttnn import _derive, _operations
+from tt_jax.ttnn import _derive, _not_modelled, _operations
 from tt_jax.ttnn import conversion as conversion
 from tt_jax.ttnn import printing as printing
 from tt_jax.ttnn.compute_config import *  # noqa: F403
@@ -71,12 +75,21 @@ MeshDevice = Device
 globals().update(_operations.all_operations())
 globals().update({name: _derive.intercepted(getattr(conversion, name), f"ttnn.{name}") for name in conversion.__all__})
 
-from tt_jax.ttnn import transformer as transformer  # noqa: E402
+# Namespaces that hold operations of their own: after the operations, which they may use.
 from tt_jax.ttnn import config as config  # noqa: E402
 from tt_jax.ttnn import core as core  # noqa: E402
 from tt_jax.ttnn import database as database  # noqa: E402
 from tt_jax.ttnn import decorators as decorators  # noqa: E402
 from tt_jax.ttnn import device as device  # noqa: E402
+from tt_jax.ttnn import dot_access as dot_access  # noqa: E402
+from tt_jax.ttnn import experimental as experimental  # noqa: E402
 from tt_jax.ttnn import graph as graph  # noqa: E402
+from tt_jax.ttnn import kv_cache as kv_cache  # noqa: E402
+from tt_jax.ttnn import model_preprocessing as model_preprocessing  # noqa: E402
 from tt_jax.ttnn import tracer as tracer  # noqa: E402
+from tt_jax.ttnn import transformer as transformer  # noqa: E402
 from tt_jax.ttnn import types as types  # noqa: E402
+from tt_jax.ttnn.golden import pearson_correlation_coefficient as pearson_correlation_coefficient  # noqa: E402
+from tt_jax.ttnn.group_norm_parameters import *  # noqa: E402, F403
+
+globals().update(_not_modelled.refusing("ttnn", _not_modelled.NAMES, globals()))

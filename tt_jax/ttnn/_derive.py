@@ -99,14 +99,15 @@ class _Inputs:
 
 def adopt(device: Device | None, tensor: core.Tensor, inputs: list[Tensor]) -> Tensor:
     """A handle of `tensor`: of an input's storage where it shares its buffer, else of a new one."""
-    array, buffer = tensor.array, tensor.buffer
     if device is None:
-        return host_tensor(array, tensor.spec)
+        return host_tensor(tensor.array, tensor.spec)
+    buffer = tensor.buffer
     for handle in inputs:
-        if handle._storage.buffer is buffer:
-            handle._storage.array = array
-            return Tensor._of(handle._storage, tensor.spec)
-    storage = Storage(device, array, buffer)
+        storage = handle._storage
+        if storage.tensor is not None and storage.tensor.buffer is buffer:
+            storage.tensor = tensor
+            return Tensor._of(storage, tensor.spec)
+    storage = Storage(device, tensor)
     device.newest = weakref.ref(storage)
     return Tensor._of(storage, tensor.spec)
 
@@ -170,7 +171,7 @@ def run(
     if consumes:
         for handle in inputs.handles:
             storage = handle._storage
-            if storage.buffer is not None and storage.device is not None and not memory.is_live(storage.buffer):
+            if storage.tensor is not None and storage.device is not None and not memory.is_live(storage.tensor.buffer):
                 storage.abandon()
     return outputs
 

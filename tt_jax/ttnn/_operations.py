@@ -100,7 +100,9 @@ def derived(module: ModuleType, prefix: str, names: Iterable[str] | None = None)
     functions = {}
     for name in getattr(module, "__all__", [n for n in vars(module) if not n.startswith("_")]) if names is None else names:
         function = getattr(module, name)
-        if callable(function) and not isinstance(function, type) and "memory" in inspect.signature(function).parameters:
+        if isinstance(function, type):
+            functions[name] = function
+        elif callable(function) and "memory" in inspect.signature(function).parameters:
             full = f"{prefix}.{name}"
             if name in CREATION:
                 functions[name] = derive_creation(function, full, CREATION[name])

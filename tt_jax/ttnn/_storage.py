@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from tt_jax.memory import Buffer, BufferType
+from tt_jax.tensor import Tensor
 
 if TYPE_CHECKING:
     from tt_jax.ttnn.device import Device
@@ -16,33 +17,38 @@ class Storage:
 
     Attributes:
         device: whose memory the buffer is in; None for a host tensor.
-        array: the values, in the shape of whichever tensor wrote last (row-major: views reshape it).
-        buffer: None once it is deallocated.
+        tensor: the functional tensor that wrote the buffer last (views reshape its array); None once it is deallocated.
     """
 
-    __slots__ = ("__weakref__", "array", "buffer", "device")
+    __slots__ = ("__weakref__", "device", "tensor")
 
-    def __init__(self, device: "Device | None", array: Any, buffer: Buffer | None):
+    def __init__(self, device: "Device | None", tensor: Tensor | None):
         self.device = device
-        self.array = array
-        self.buffer = buffer
+        self.tensor = tensor
 
     def __del__(self) -> None:
-        if self.device is not None and self.buffer is not None:
-            self.device.release(self.buffer)
+        if self.device is not None and self.tensor is not None:
+            self.device.release(self.tensor.buffer)
+
+    @property
+    def buffer(self) -> Buffer | None:
+        """Where it is; None once it is deallocated."""
+        return None if self.tensor is None else self.tensor.buffer
+
+    def write(self, array: Any) -> None:
+        """Put `array`, of as many elements and the same carrier, into the buffer."""
+        assert self.tensor is not None
+        self.tensor = Tensor(array.reshape(self.tensor.shape), self.tensor.spec, self.tensor.buffer)
 
     def free(self) -> None:
         """Deallocate now; freeing twice does nothing."""
-        buffer, self.buffer = self.buffer, None
-        if buffer is not None:
-            self.array = None
-            if self.device is not None:
-                self.device.release(buffer)
+        tensor, self.tensor = self.tensor, None
+        if tensor is not None and self.device is not None:
+            self.device.release(tensor.buffer)
 
-    def abandon(self) -> Buffer | None:
-        """The buffer, which nobody will release any more: its owner is another."""
-        buffer, self.buffer = self.buffer, None
-        return buffer
+    def abandon(self) -> None:
+        """Give the buffer up without releasing it: its owner is another."""
+        self.tensor = None
 
 
 class BorrowedStorage(Storage):

@@ -13,11 +13,12 @@ import ml_dtypes
 import numpy as np
 from jax.core import Tracer
 
+from tt_jax import tensor as core
 from tt_jax.dtypes import DataType, default_dtype, float32
 from tt_jax.errors import ArgumentError, NotModelledError
 from tt_jax.layout import Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig
-from tt_jax.ops.creation import from_array
+from tt_jax.ops.creation import from_array, host_typecast
 from tt_jax.tensor import TensorSpec
 from tt_jax.ttnn._derive import _HOST_MEMORY, trace_error
 from tt_jax.ttnn._storage import Storage
@@ -81,7 +82,7 @@ def place(device: Device, array: Any, spec: TensorSpec) -> Tensor:
     if not device.computes:
         array = jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier)
     device.memory = memory
-    return Tensor._of(Storage(device, array, buffer), spec)
+    return Tensor._of(Storage(device, core.Tensor(array, spec, buffer)), spec)
 
 
 def _from_source(
@@ -115,7 +116,7 @@ def _from_source(
         return host_tensor(tensor.array, tensor.spec.replace(memory_config=placement))
     after, tensor = from_array(memory, source, dtype=dtype, layout=layout, memory_config=placement)
     device.memory = after
-    return Tensor._of(Storage(device, tensor.array, tensor.buffer), tensor.spec)
+    return Tensor._of(Storage(device, tensor), tensor.spec)
 
 
 def from_torch(
@@ -330,9 +331,8 @@ def copy_host_to_device_tensor(host_tensor: Tensor, device_tensor: Tensor, cq_id
     if host_tensor.device() is not None or device_tensor.device() is None:
         raise ArgumentError("copy_host_to_device_tensor: needs a host tensor and a device tensor, in this order")
     _require_same("copy_host_to_device_tensor", source.spec, target.spec)
-    device_tensor._storage.array = (
-        source.array if device_tensor._storage.device.computes else target.array  # type: ignore[union-attr]
-    )
+    if device_tensor._storage.device.computes:  # type: ignore[union-attr]
+        device_tensor._storage.write(source.array)
 
 
 def copy_device_to_host_tensor(device_tensor: Tensor, host_tensor: Tensor, blocking: bool = True, cq_id: int | None = None) -> None:
@@ -341,7 +341,7 @@ def copy_device_to_host_tensor(device_tensor: Tensor, host_tensor: Tensor, block
     if device_tensor.device() is None or host_tensor.device() is not None:
         raise ArgumentError("copy_device_to_host_tensor: needs a device tensor and a host tensor, in this order")
     _require_same("copy_device_to_host_tensor", source.spec, target.spec)
-    host_tensor._storage.array = source.array
+    host_tensor._storage.write(source.array)
 
 
 def _require_same(operation: str, source: TensorSpec, target: TensorSpec) -> None:
@@ -536,6 +536,16 @@ def load_tensor(file_name: str | os.PathLike[str], device: Device | None = None)
     return loaded if device is None else to_device(loaded, device)
 
 
+def to_dtype(tensor: Tensor, dtype: DataType) -> Tensor:
+    """A host tensor in another dtype, by the host's rules. Raises ArgumentError for a device tensor: `typecast` is for those."""
+    if not isinstance(tensor, Tensor) or tensor.device() is not None:
+        raise ArgumentError("to_dtype: converts host tensors; use ttnn.typecast on a device")
+    functional = tensor._functional()
+    layout = Layout.TILE if dtype.is_block_float else functional.layout
+    spec = functional.spec.replace(dtype=_require_dtype("to_dtype", functional.array, dtype), layout=layout)
+    return host_tensor(host_typecast(functional.array, functional.dtype, dtype), spec)
+
+
 def is_tensor_storage_on_device(tensor: Tensor) -> bool:
     """Whether `tensor` is on a device."""
     return tensor.device() is not None
@@ -567,6 +577,7 @@ __all__ = [
     "is_tensor_storage_on_device",
     "load_tensor",
     "to_device",
+    "to_dtype",
     "to_numpy",
     "to_torch",
     "ttnn_dtype_to_torch_dtype",

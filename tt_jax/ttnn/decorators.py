@@ -6,9 +6,6 @@ from typing import Any
 from tt_jax.errors import ArgumentError
 from tt_jax.ttnn.tensor import Tensor
 
-_attached: dict[str, Callable[..., Any]] = {}
-
-
 def _name(operation: Any) -> str:
     name = getattr(operation, "python_fully_qualified_name", None)
     if name is None:
@@ -17,26 +14,26 @@ def _name(operation: Any) -> str:
 
 
 def get_golden_function(operation: Any) -> Callable[..., Any]:
-    """What `operation` is supposed to compute, as a function of torch tensors.
+    """What `operation` is supposed to compute, as a function of torch tensors: its attribute `golden_function`, if that was set.
 
     Raises NotModelledError if there is none.
     """
     from tt_jax.ttnn.golden import golden_function
 
-    name = _name(operation)
-    return _attached[name] if name in _attached else golden_function(name)
+    return getattr(operation, "golden_function", None) or golden_function(_name(operation))
 
 
 def attach_golden_function(operation: Any, golden_function: Callable[..., Any], **options: Any) -> None:
     """Give `operation` another golden function."""
-    _attached[_name(operation)] = golden_function
+    _name(operation)
+    operation.golden_function = golden_function
 
 
 def has_golden_function(operation: Any) -> bool:
     """Whether `get_golden_function` has one."""
     from tt_jax.ttnn.golden import GOLDEN
 
-    return _name(operation) in _attached or _name(operation) in GOLDEN
+    return hasattr(operation, "golden_function") or _name(operation) in GOLDEN
 
 
 def get_fallback_function(operation: Any) -> Callable[..., Any]:

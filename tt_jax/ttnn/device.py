@@ -400,7 +400,8 @@ def synchronize_device(device: Device, cq_id: int | None = None, sub_device_ids:
     """Wait until the value computed last on `device` is there."""
     newest = require_device("synchronize_device", device).newest
     storage = newest() if newest is not None else None
-    wait = getattr(storage and storage.array, "block_until_ready", None)
+    tensor = storage.tensor if storage is not None else None
+    wait = getattr(tensor and tensor.array, "block_until_ready", None)
     if wait is not None:
         wait()
 

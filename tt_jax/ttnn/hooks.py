@@ -74,13 +74,14 @@ _UNCOMPARED = frozenset(("ttnn.from_torch", "ttnn.to_torch", "ttnn.deallocate", 
 
 def compare(operation: Any, args: Any, kwargs: Any, proceed: Callable[..., Any], config: Any) -> Any:
     """Run the operation and its golden function, and raise ComparisonError, or log, where the outputs' PCC is too low."""
-    from tt_jax.ttnn.golden import golden_function, pearson_correlation_coefficient
+    from tt_jax.ttnn.decorators import get_golden_function
+    from tt_jax.ttnn.golden import pearson_correlation_coefficient
 
     name = operation.python_fully_qualified_name
     if name in _UNCOMPARED:
         return proceed(args, kwargs)
     try:
-        golden = golden_function(name)
+        golden = get_golden_function(operation)
     except NotModelledError:
         return proceed(args, kwargs)
     chain, interceptors[:] = interceptors[:], []  # what the comparison itself does is not compared

@@ -62,19 +62,19 @@ class Tensor:
 
     def _functional(self) -> core.Tensor:
         """The functional tensor behind the handle. Raises DeallocatedError if its buffer is gone."""
-        storage = self._storage
-        buffer = storage.buffer
-        if buffer is None:
+        tensor = self._storage.tensor
+        if tensor is None:
             raise DeallocatedError(f"this tensor was deallocated: {self!r}. Make it again, or deallocate it later")
-        array = storage.array
         spec = self._spec
-        if array.shape != spec.shape:
-            array = (
-                jax.ShapeDtypeStruct(spec.shape, array.dtype)
-                if isinstance(array, jax.ShapeDtypeStruct)
-                else array.reshape(spec.shape)
-            )
-        return core.Tensor(array, spec, buffer)
+        if tensor.spec is spec:
+            return tensor
+        array = tensor.array
+        if array.shape != spec.shape:  # a view
+            if isinstance(array, jax.ShapeDtypeStruct):
+                array = jax.ShapeDtypeStruct(spec.shape, array.dtype)  # type: ignore[assignment]
+            else:
+                array = array.reshape(spec.shape)
+        return core.Tensor(array, spec, tensor.buffer)
 
     # -- what it is ---------------------------------------------------------------------------------------------------------
     @property
@@ -152,7 +152,7 @@ class Tensor:
 
     def is_allocated(self) -> bool:
         """False once it is deallocated."""
-        return self._storage.buffer is not None
+        return self._storage.tensor is not None
 
     def volume(self) -> int:
         """Elements, padding included."""
@@ -332,7 +332,7 @@ class Tensor:
 
 def host_tensor(array: Any, spec: TensorSpec) -> Tensor:
     """A host tensor of `array`, which has the shape and carrier of `spec`."""
-    return Tensor._of(Storage(None, array, HOST_BUFFER), spec)
+    return Tensor._of(Storage(None, core.Tensor(array, spec, HOST_BUFFER)), spec)
 
 
 def placement(memory_config: MemoryConfig | None) -> MemoryConfig:

@@ -141,14 +141,15 @@ def execute_trace(mesh_device: Device, trace_id: int, cq_id: int | None = None, 
                 f"execute_trace: the trace reads the {buffer.buffer_type.name} buffer at {buffer.address:,}, whose tensor was deallocated "
                 "since the capture: keep a trace's inputs alive"
             )
-        arrays.append(storage.array)
+        assert storage.tensor is not None
+        arrays.append(storage.tensor.array)
     if not trace.device.computes:
         return
     assert trace.run is not None
     for buffer, array in zip(trace.writes, trace.run(*arrays), strict=True):
         storage = trace.storage(buffer)
         if storage is not None:
-            storage.array = array
+            storage.write(array)
 
 
 def release_trace(mesh_device: Device, trace_id: int) -> None:

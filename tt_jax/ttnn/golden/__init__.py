@@ -13,6 +13,7 @@ from tt_jax.ttnn.golden._backward import BACKWARD
 from tt_jax.ttnn.golden._binary import BINARY
 from tt_jax.ttnn.golden._bind import bind
 from tt_jax.ttnn.golden._correlation import pearson_correlation_coefficient as pearson_correlation_coefficient
+from tt_jax.ttnn.golden._image import IMAGE
 from tt_jax.ttnn.golden._nn import NN
 from tt_jax.ttnn.golden._reduction import REDUCTION
 from tt_jax.ttnn.golden._shape import SHAPE
@@ -21,7 +22,7 @@ from tt_jax.ttnn.golden._unary import UNARY, activated
 
 __all__ = ["GOLDEN", "golden_for_activation", "golden_function", "pearson_correlation_coefficient"]
 
-_ROWS = UNARY | BINARY | REDUCTION | SHAPE | NN | TRANSFORMER | BACKWARD
+_ROWS = UNARY | BINARY | REDUCTION | SHAPE | NN | IMAGE | TRANSFORMER | BACKWARD
 
 GOLDEN: dict[str, Callable[..., Any]] = {f"ttnn.{name}": bind(f"ttnn.{name}", row) for name, row in _ROWS.items()}
 """The golden function of every operation that has one, by its qualified name (`ttnn.relu`, `ttnn.transformer.concatenate_heads`)."""

@@ -126,14 +126,15 @@ _ARITHMETIC: dict[str, Row] = {
     "bias_gelu": lambda torch, input_tensor_a, input_tensor_b: torch.nn.functional.gelu(input_tensor_a + input_tensor_b),
     **{
         name: _binary(name)
-        for name in (
-            "eq ne lt le gt ge logical_and logical_or logical_xor ldexp logaddexp logaddexp2 maximum minimum hypot atan2 xlogy"
-        ).split()
+        for name in ("eq ne lt le gt ge logical_and logical_or logical_xor ldexp logaddexp logaddexp2").split()
     },
 }
 _ALIASES = {"sub": "subtract", "mul": "multiply", "div": "divide"}
 _OTHERS: dict[str, Row] = {
-    **{name: _binary(name) for name in "bitwise_and bitwise_or bitwise_xor fmod gcd lcm nextafter pow remainder".split()},
+    **{
+        name: _binary(name)
+        for name in "bitwise_and bitwise_or bitwise_xor fmod gcd lcm nextafter pow remainder maximum minimum hypot atan2 xlogy".split()
+    },
     "bitwise_left_shift": lambda torch, input_tensor_a, input_tensor_b: input_tensor_a << input_tensor_b,
     "bitwise_right_shift": lambda torch, input_tensor_a, input_tensor_b: input_tensor_a >> input_tensor_b,
     "logical_left_shift": lambda torch, input_tensor_a, input_tensor_b: input_tensor_a << input_tensor_b,

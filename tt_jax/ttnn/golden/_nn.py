@@ -344,11 +344,29 @@ def _global_avg_pool2d(torch: Any, input_tensor: Any) -> Any:
     return torch.mean(input_tensor, (1, 2), keepdim=True)
 
 
-def _upsample(torch: Any, input_tensor: Any, scale_factor: Any, mode: str = "nearest") -> Any:
-    """`[n, h, w, c]` enlarged by `scale_factor` (one, or one per axis)."""
-    image, factor = input_tensor.movedim(-1, 1), scale_factor if isinstance(scale_factor, int | float) else tuple(scale_factor)
-    options = {"align_corners": False} if mode == "bilinear" else {}
-    return torch.nn.functional.interpolate(image, scale_factor=factor, mode=mode, **options).movedim(1, -1)
+def _adaptive_pool2d(kind: str) -> Row:
+    """Windows that cut each image evenly into `output_size`."""
+
+    def row(torch: Any, input_tensor: Any, batch_size: int, input_h: int, input_w: int, channels: int, output_size: Any) -> Any:
+        image = _image(input_tensor, batch_size, input_h, input_w, channels)
+        return _channels_last(getattr(torch.nn.functional, f"adaptive_{kind}_pool2d")(image, _pair(output_size)))
+
+    return row
+
+
+def _fill_cache(torch: Any, cache: Any, input: Any, batch_idx: int) -> Any:
+    """`cache` `[b, heads, t, d]` with `input` `[1, heads, s, d]` in the first s rows of entry `batch_idx`."""
+    result = cache.clone()
+    result[batch_idx, :, : input.shape[-2]] = input[0]
+    return result
+
+
+def _update_cache(torch: Any, cache: Any, input: Any, update_idx: int, batch_offset: int = 0) -> Any:
+    """`cache` `[b, heads, t, d]` with each user's token of `input` `[1, heads, users, d]` in row `update_idx`."""
+    result = cache.clone()
+    users = input[0].transpose(0, 1)
+    result[:, :, update_idx] = users[batch_offset : batch_offset + cache.shape[0]]
+    return result
 
 
 NN: dict[str, Row] = {
@@ -374,5 +392,10 @@ NN: dict[str, Row] = {
     "max_pool2d": _max_pool2d,
     "avg_pool2d": _avg_pool2d,
     "global_avg_pool2d": _global_avg_pool2d,
-    "upsample": _upsample,
+    "adaptive_avg_pool2d": _adaptive_pool2d("avg"),
+    "adaptive_max_pool2d": _adaptive_pool2d("max"),
+    "fill_cache": _fill_cache,
+    "fill_cache_for_user_": _fill_cache,
+    "update_cache": _update_cache,
+    "update_cache_for_token_": _update_cache,
 }

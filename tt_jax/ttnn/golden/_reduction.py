@@ -94,6 +94,7 @@ REDUCTION: dict[str, Row] = {
     "sort": _sort,
     "cumsum": _scan("cumsum"),
     "cumprod": _scan("cumprod"),
+    "mean_hw": lambda torch, input_tensor: torch.mean(input_tensor, (-2, -1), keepdim=True),
     "var_hw": _over_hw("var"),
     "std_hw": _over_hw("std"),
     "experimental.fast_reduce_nc": _summed,

@@ -176,6 +176,18 @@ def _arange(torch: Any, *bounds: float, start: float = 0, end: float | None = No
     return torch.arange(start, end, step).to(torch.bfloat16 if dtype is None else torch_dtype(dtype))
 
 
+def _fill_rm(torch: Any, N: int, C: int, H: int, W: int, hOnes: int, wOnes: int, any: Any, val_hi: float, val_lo: float) -> Any:
+    """bfloat16 `[N, C, H, W]`: `val_hi` in the first `hOnes` rows and `wOnes` columns, `val_lo` elsewhere."""
+    result = torch.full((N, C, H, W), val_lo, dtype=torch.bfloat16)
+    result[:, :, :hOnes, :wOnes] = val_hi
+    return result
+
+
+def _randn(torch: Any, shape: Any, *, dtype: Any = None) -> Any:
+    """Normal, of torch's generator."""
+    return torch.randn(tuple(shape)).to(torch.bfloat16 if dtype is None else torch_dtype(dtype))
+
+
 def _rand(torch: Any, shape: Any, *, dtype: Any = None, low: float = 0.0, high: float = 1.0) -> Any:
     """Uniform between `low` and `high`: of torch's generator, so a device's values are others."""
     values = torch.rand(tuple(shape)) * (high - low) + low
@@ -202,6 +214,8 @@ SHAPE: dict[str, Row] = {
     "from_torch": _cast,
     "as_tensor": _cast,
     "reshape": _reshape,
+    "squeeze_from_4D": lambda torch, tensor, rank: _to_torch(torch, tensor, torch_rank=rank),
+    "bitcast": lambda torch, input_tensor, dtype: input_tensor.view(torch_dtype(dtype)),
     "view": _reshape,
     "reshape_on_device": _reshape,
     "unsqueeze_to_4D": lambda torch, tensor: tensor.reshape((1,) * (4 - tensor.ndim) + tuple(tensor.shape)),
@@ -236,6 +250,10 @@ SHAPE: dict[str, Row] = {
     "fill": lambda torch, input_tensor, value: torch.full_like(input_tensor, value),
     "zeros": _filled(0),
     "ones": _filled(1),
+    "empty": _filled(0),
+    "empty_like": _filled_like(0),
+    "fill_rm": _fill_rm,
+    "fill_ones_rm": lambda torch, N, C, H, W, hOnes, wOnes, any: _fill_rm(torch, N, C, H, W, hOnes, wOnes, any, 1.0, 0.0),
     "full": _full,
     "zeros_like": _filled_like(0),
     "ones_like": _filled_like(1),
@@ -243,5 +261,6 @@ SHAPE: dict[str, Row] = {
     "moreh_full_like": _full_like,
     "arange": _arange,
     "rand": _rand,
+    "randn": _randn,
 }
 SHAPE = {name: widened(row) if name in ("pad", "tilize_with_val_padding", "bcast") else row for name, row in SHAPE.items()}

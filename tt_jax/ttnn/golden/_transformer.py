@@ -101,6 +101,23 @@ def _attention(
     )
 
 
+def _joint_attention(
+    torch: Any,
+    input_tensor_q: Any,
+    input_tensor_k: Any,
+    input_tensor_v: Any,
+    joint_tensor_q: Any,
+    joint_tensor_k: Any,
+    joint_tensor_v: Any,
+    *,
+    scale: float | None = None,
+) -> Any:
+    """Two sequences that attend to both, without a mask: the results of the first and of the second."""
+    pairs = ((input_tensor_q, joint_tensor_q), (input_tensor_k, joint_tensor_k), (input_tensor_v, joint_tensor_v))
+    result = _attention(torch, *(torch.cat(pair, 2) for pair in pairs), is_causal=False, scale=scale)
+    return tuple(torch.split(result, [input_tensor_q.shape[2], joint_tensor_q.shape[2]], 2))
+
+
 def _attention_decode(
     torch: Any,
     input_tensor_q: Any,
@@ -164,6 +181,7 @@ TRANSFORMER: dict[str, Row] = {
     "transformer.attention_softmax": _attention_softmax,
     "transformer.attention_softmax_": _attention_softmax,
     "transformer.scaled_dot_product_attention": _attention,
+    "transformer.joint_scaled_dot_product_attention": _joint_attention,
     "transformer.scaled_dot_product_attention_decode": _attention_decode,
     "experimental.split_query_key_value_and_split_heads": lambda torch, input_tensor, *, num_heads=16: _split(
         torch, input_tensor, num_heads=num_heads

@@ -1,5 +1,6 @@
 """Golden functions of one tensor, element by element; and activations by name."""
 
+import functools
 import inspect
 import math
 from typing import Any
@@ -47,6 +48,17 @@ def _gated(gate: str) -> Row:
         return values * UNARY[gate](torch, gates)
 
     return row
+
+
+def _xielu(torch: Any, input_tensor: Any, alpha_p: float = 0.8, alpha_n: float = 0.8) -> Any:
+    """alpha_p * x**2 + x / 2 above 0; from 0 down alpha_n * (exp(min(x, -1e-6)) - 1 - x) + x / 2."""
+    x = input_tensor
+    below = alpha_n * (torch.expm1(torch.clamp(x, max=-1e-6)) - x)
+    return torch.where(x > 0, alpha_p * x * x, below) + 0.5 * x
+
+
+def _plus_one(torch: Any, input_tensor: Any, skip_negative_entries: bool = False) -> Any:
+    return torch.where(input_tensor < 0, input_tensor, input_tensor + 1) if skip_negative_entries else input_tensor + 1
 
 
 def _rotate90(torch: Any, input_tensor: Any) -> Any:
@@ -115,6 +127,7 @@ UNARY: dict[str, Row] = {
     "nez": lambda torch, input_tensor: input_tensor != 0,
     "normalize_global": lambda torch, input_tensor: _normalized(torch, input_tensor, tuple(range(input_tensor.ndim))),
     "normalize_hw": lambda torch, input_tensor: _normalized(torch, input_tensor, (-2, -1)),
+    "plus_one": _plus_one,
     "polygamma": lambda torch, input_tensor, k: torch.polygamma(int(k), input_tensor),
     "polar": lambda torch, input_tensor: torch.polar(torch.real(input_tensor), torch.imag(input_tensor)),
     "rdiv": _rdiv,
@@ -125,12 +138,17 @@ UNARY: dict[str, Row] = {
     "selu": in_float32(_selu),
     "sigmoid_accurate": unary("sigmoid"),
     "snake_beta": lambda torch, input_tensor, alpha, beta: input_tensor + torch.square(torch.sin(alpha * input_tensor)) / beta,
+    "softcap": in_float32(lambda torch, input_tensor, beta: beta * torch.tanh(input_tensor / beta)),
     "softplus": _functional("softplus", beta=1.0, threshold=20.0),
     "softshrink": _functional("softshrink", lambd=0.5),
     "swish": unary("nn.functional.silu"),
     "threshold": lambda torch, input_tensor, threshold, value: torch.nn.functional.threshold(input_tensor, threshold, value),
     "tril": lambda torch, input_tensor, diagonal=0: torch.tril(input_tensor, diagonal),
     "triu": lambda torch, input_tensor, diagonal=0: torch.triu(input_tensor, diagonal),
+    "unary_chain": lambda torch, input_tensor, ops_chain: functools.reduce(
+        functools.partial(activated, torch), ops_chain, input_tensor
+    ),
+    "xielu": in_float32(_xielu),
     "glu": _gated("sigmoid"),
     "geglu": _gated("gelu"),
     "reglu": _gated("relu"),
@@ -164,7 +182,7 @@ _PARAMETERS = {
         "softshrink",
         "hardshrink",
     ),
-    *("rdiv", "rpow", "threshold", "polygamma", "round"),
+    *("rdiv", "rpow", "threshold", "polygamma", "round", "softcap", "xielu"),
 }
 """Activations whose parameters are of the function; those of the others (`gelu`, `exp`...) choose between approximations."""
 
