@@ -1,4 +1,4 @@
-"""Add, subtract and multiply of two arrays, on the matrix engine (FPU) or the vector unit (SFPU), as the device chooses.
+"""Add, subtract, multiply and divide of two arrays, on the matrix engine (FPU) or the vector unit (SFPU), as the device chooses.
 
 Operands broadcast as in NumPy. Source: spec/device_numerics.md, "FPU accumulate" (measured), spec/numerics.md section 5.4.
 """
@@ -91,11 +91,37 @@ def _(fidelity: Fidelity, fp32_dest: bool, primals: tuple[Array, Array], tangent
     return y, (da * b + a * db).astype(y.dtype)
 
 
-def add(x: Array, y: Array, dtype: Float, engine: Engine = "fpu", fp32_dest: bool = False) -> Array:
-    """`x + y` packed as `dtype`. Engine "sfpu" adds in float32."""
+def total(x: Array, y: Array, engine: Engine, fp32_dest: bool) -> Array:
+    """Dst after `x + y`. Engine "sfpu" adds in float32 and, for a 16-bit Dst, rounds to nearest even (assumed, as it multiplies)."""
     if engine == "sfpu":
-        return pack(to_dst(rounding.widen(x) + rounding.widen(y), fp32_dest), dtype)
-    return pack(to_dst(fpu_sum(operand(x, fp32_dest), operand(y, fp32_dest)), fp32_dest), dtype)
+        y = rounding.widen(x) + rounding.widen(y)
+        return y if fp32_dest else rounding.nearest_even_bfloat16(y)
+    return to_dst(fpu_sum(operand(x, fp32_dest), operand(y, fp32_dest)), fp32_dest)
+
+
+def product(x: Array, y: Array, engine: Engine, fp32_dest: bool, fidelity: Fidelity = "HiFi4") -> Array:
+    """Dst after `x * y`. Engine "sfpu" multiplies in float32 and, for a 16-bit Dst, rounds to nearest even."""
+    if engine == "sfpu":
+        z = rounding.flush_subnormals(rounding.widen(x)) * rounding.flush_subnormals(rounding.widen(y))
+        return z if fp32_dest else rounding.nearest_even_bfloat16(z)
+    return fpu_product(operand(x, fp32_dest), operand(y, fp32_dest), fidelity, fp32_dest)
+
+
+def quotient(x: Array, y: Array, engine: Engine, fp32_dest: bool) -> Array:
+    """Dst after `x / y`. Engine "sfpu" divides in float32 and, for a 16-bit Dst, rounds to nearest even (measured).
+
+    Engine "fpu" is the fast form: the reciprocal, rounded to Dst, then a product at HiFi4 (read in source, not measured).
+    """
+    x, y = rounding.flush_subnormals(rounding.widen(x)), rounding.flush_subnormals(rounding.widen(y))
+    if engine == "sfpu":
+        z = x / y
+        return z if fp32_dest else rounding.nearest_even_bfloat16(z)
+    return product(x, rounding.widen(to_dst(1.0 / y, fp32_dest)), engine, fp32_dest)
+
+
+def add(x: Array, y: Array, dtype: Float, engine: Engine = "fpu", fp32_dest: bool = False) -> Array:
+    """`x + y` packed as `dtype`."""
+    return pack(total(x, y, engine, fp32_dest), dtype)
 
 
 def subtract(x: Array, y: Array, dtype: Float, engine: Engine = "fpu", fp32_dest: bool = False) -> Array:
@@ -106,8 +132,10 @@ def subtract(x: Array, y: Array, dtype: Float, engine: Engine = "fpu", fp32_dest
 def multiply(
     x: Array, y: Array, dtype: Float, engine: Engine = "sfpu", fp32_dest: bool = False, fidelity: Fidelity = "HiFi4"
 ) -> Array:
-    """`x * y` packed as `dtype`. Engine "sfpu" multiplies in float32 and, for a 16-bit Dst, rounds to nearest even."""
-    if engine == "sfpu":
-        product = rounding.flush_subnormals(rounding.widen(x)) * rounding.flush_subnormals(rounding.widen(y))
-        return pack(product if fp32_dest else rounding.nearest_even_bfloat16(product), dtype)
-    return pack(fpu_product(operand(x, fp32_dest), operand(y, fp32_dest), fidelity, fp32_dest), dtype)
+    """`x * y` packed as `dtype`."""
+    return pack(product(x, y, engine, fp32_dest, fidelity), dtype)
+
+
+def divide(x: Array, y: Array, dtype: Float, engine: Engine = "sfpu", fp32_dest: bool = False) -> Array:
+    """`x / y` packed as `dtype`."""
+    return pack(quotient(x, y, engine, fp32_dest), dtype)

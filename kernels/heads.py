@@ -33,3 +33,15 @@ def concatenate(x: Array) -> Array:
     """`[b, heads, s, d]` -> `[b, s, heads * d]`."""
     b, heads, s, d = x.shape
     return x.transpose(0, 2, 1, 3).reshape(b, s, heads * d)
+
+
+def split_tokens(fused: Array, heads: int, key_value_heads: int) -> tuple[Array, Array, Array]:
+    """Queries `[1, b, heads, d]`, keys and values `[1, b, kv, d]` of one new token each: `fused` `[1, 1, b, (heads + 2 * kv) * d]`."""
+    q, k, v = split_query_key_value(fused[:, 0], None, heads, key_value_heads, False)
+    return tuple(x.transpose(0, 2, 1, 3) for x in (q, k, v))  # type: ignore[return-value]
+
+
+def concatenate_tokens(x: Array, heads: int) -> Array:
+    """`[1, b, heads or more, d]` -> `[1, 1, b, heads * d]`: rows beyond `heads` are padding."""
+    _, b, _, d = x.shape
+    return x[:, :, :heads].reshape(1, 1, b, heads * d)

@@ -9,11 +9,10 @@ spec/device_numerics.md (measured).
 import jax.numpy as jnp
 from jax import Array, lax
 
-from tt_jax.kernels import rounding
+from tt_jax.kernels import rounding, unary
 from tt_jax.kernels.eltwise import fpu_sum, operand
 from tt_jax.kernels.fidelity import Fidelity, closed_form
 from tt_jax.kernels.packer import Float, pack, to_dst
-from tt_jax.kernels.sfpu import activate
 
 
 def _dot(x: Array, y: Array, widen: bool) -> Array:
@@ -49,19 +48,19 @@ def matmul(
     fidelity: Fidelity,
     fp32_dest: bool = False,
     partial: Float | None = None,
-    activation: str | None = None,
+    activation: tuple[str, unary.Parameters] | None = None,
     widen: bool = False,
 ) -> Array:
     """`activation(in0 @ in1 + bias)` packed as `dtype`: the carrier array `[..., m, n]`.
 
     `partial` is the dtype in which the product waits in L1 for its bias (by default `dtype`); without a bias it goes from Dst
-    to the output directly. `bias` broadcasts over rows. `activation` is a key of `sfpu.ACTIVATIONS`;
-    `widen` as in `products`.
+    to the output directly. `bias` broadcasts over rows. `activation` is a name and parameters as `unary.apply`
+    takes them; `widen` as in `products`.
     """
     dst = to_dst(products(in0, in1, fidelity, fp32_dest, widen), fp32_dest)
     if bias is not None:
         waiting = operand(pack(dst, partial or dtype), fp32_dest)
         dst = to_dst(fpu_sum(waiting, operand(bias, fp32_dest)), fp32_dest)
     if activation is not None:
-        dst = activate(activation, rounding.widen(dst), fp32_dest)
+        dst = unary.apply_chain((activation,), dst, fp32_dest)
     return pack(dst, dtype)

@@ -1,4 +1,4 @@
-"""The vector unit (SFPU): exponentials as its kernels compute them, reciprocals, and the activations a matmul can fuse.
+"""The vector unit (SFPU): its multiply-add, exponentials as its kernels compute them, reciprocals.
 
 A kernel works in float32 and stores to Dst. Source: spec/numerics.md sections 4.1 to 4.3, spec/device_numerics.md (measured).
 """
@@ -8,7 +8,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
+from jax import Array
 
 from tt_jax.kernels import rounding
 from tt_jax.kernels.packer import to_dst
@@ -52,7 +52,7 @@ def _exponential(evaluate: Callable[[Array], Array]) -> Callable[[Array], Array]
     @exponential.defjvp
     def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
         y = exponential(primals[0])
-        return y, y * tangents[0]
+        return y, jnp.where(jnp.isnan(y), jnp.inf, y) * tangents[0]  # an overflow's pattern reads as NaN
 
     return exponential
 
@@ -112,32 +112,3 @@ def exp(x: Array, approximate: bool, fp32_dest: bool) -> Array:
 def reciprocal(x: Array) -> Array:
     """float32 `1 / x`, correctly rounded; subnormal inputs count as 0 and give infinity."""
     return 1.0 / rounding.flush_subnormals(x)
-
-
-def _sqrt(x: Array) -> Array:
-    return jnp.where(x < 0, jnp.inf, jnp.sqrt(x))  # a Dst without NaN: infinity (measured)
-
-
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "relu": jax.nn.relu,
-    "gelu": lambda x: jax.nn.gelu(x, approximate=False),
-    "silu": jax.nn.silu,
-    "sigmoid": jax.nn.sigmoid,
-    "tanh": jnp.tanh,
-    "square": lax.square,
-    "sqrt": _sqrt,
-    "exp": jnp.exp,
-}
-"""What a linear layer can be followed by: the exact function in float32, of Dst. Rounded to bfloat16, relu, square and sqrt are the
-device's on every pattern; sigmoid and tanh within 1 ULP; silu and gelu too, but for their tails where they vanish (x below
--80 and -3); exp is replaced by the device's own in `activate`. Source: device_numerics.md's table and its recordings."""
-
-
-def activate(name: str, x: Array, fp32_dest: bool) -> Array:
-    """Dst after activation `name` of float32 `x`, a key of `ACTIVATIONS`."""
-    if name == "exp":
-        return exp(x, False, fp32_dest)
-    y = ACTIVATIONS[name](x)
-    if name == "square" and not fp32_dest:
-        return rounding.nearest_even_bfloat16(y)  # a multiplication, which rounds so
-    return to_dst(y, fp32_dest)

@@ -74,6 +74,7 @@ class Call:
 
 TWO = dict(input_tensor_a="x", input_tensor_b="x")
 ONE = dict(tensor="x")
+INPUT = dict(input_tensor="x")
 CALLS = {
     "add": Call(tt.add, TWO),
     "subtract": Call(tt.subtract, TWO),
@@ -84,17 +85,17 @@ CALLS = {
     "linear on a grid": Call(tt.linear, dict(TWO, bias="bias"), core_grid=GRID),
     "linear with transposes": Call(tt.linear, dict(TWO, bias="bias"), transpose_a=True, transpose_b=True),
     "softmax": Call(tt.softmax, dict(input_tensor="x")),
-    "reshape": Call(tt.reshape, ONE, shape=(32, 128)),
-    "reshape, a view": Call(tt.reshape, ONE, shape=(2, 32, 64)),
-    "permute": Call(tt.permute, ONE, dims=(1, 0)),
-    "permute, a view": Call(tt.permute, ONE, dims=(0, 1)),
-    "transpose": Call(tt.transpose, ONE, dim1=0, dim2=1),
-    "transpose, a view": Call(tt.transpose, ONE, dim1=0, dim2=0),
+    "reshape": Call(tt.reshape, INPUT, shape=(32, 128)),
+    "reshape, a view": Call(tt.reshape, INPUT, shape=(2, 32, 64)),
+    "permute": Call(tt.permute, INPUT, dims=(1, 0)),
+    "permute, a view": Call(tt.permute, INPUT, dims=(0, 1)),
+    "transpose": Call(tt.transpose, INPUT, dim1=0, dim2=1),
+    "transpose, a view": Call(tt.transpose, INPUT, dim1=0, dim2=0),
     "to_layout": Call(tt.to_layout, ONE, layout=ROW_MAJOR),
     "to_layout, a view": Call(tt.to_layout, ONE, layout=TILE),
     "to_memory_config": Call(tt.to_memory_config, ONE, memory_config=L1),
     "to_memory_config, a view": Call(tt.to_memory_config, ONE, memory_config=DRAM),
-    "typecast": Call(tt.typecast, ONE, dtype=tt.float32),
+    "typecast": Call(tt.typecast, INPUT, dtype=tt.float32),
     "reallocate": Call(tt.reallocate, ONE),
     "split_query_key_value_and_split_heads": Call(
         transformer.split_query_key_value_and_split_heads,

@@ -7,6 +7,11 @@ from pathlib import Path
 import jax
 
 import tt_jax as tt
+from tt_jax.cores import CoreRange, CoreRangeSet
+from tt_jax.ops import concat, embedding, filled, pad, sharding
+from tt_jax.ops import slice as slices
+from tt_jax.ops.experimental import heads
+from tt_jax.ops.transformer import attention
 
 REFERENCE = Path(__file__).parent / "reference"
 BOARDS = {"wormhole_n150": tt.N150, "wormhole_n300": tt.N300, "blackhole_p100": tt.P100, "blackhole_p150": tt.P150}
@@ -15,6 +20,17 @@ BOARDS = {"wormhole_n150": tt.N150, "wormhole_n300": tt.N300, "blackhole_p100": 
 def empty(memory, shape, *, dtype, layout, device, memory_config):
     """`ttnn.empty`, of which tt_jax has the form without values only."""
     return allocate(memory, tt.TensorSpec(tuple(shape), dtype, layout, memory_config))
+
+
+def made(operation):
+    """A creation of tt_jax, called as ttnn's with the device among its arguments."""
+    return lambda memory, *arguments, device, **keywords: operation(memory, *arguments, **keywords)
+
+
+def create_sharded_memory_config(memory, *arguments, **keywords):
+    """The pure function, as an operation that returns no tensors."""
+    tt.memory.create_sharded_memory_config(*arguments, **keywords)
+    return memory, []
 
 
 OPERATIONS = {
@@ -30,9 +46,21 @@ OPERATIONS = {
     "ttnn.transpose": tt.transpose,
     "ttnn.to_layout": tt.to_layout,
     "ttnn.to_memory_config": tt.to_memory_config,
+    "ttnn.interleaved_to_sharded": sharding.interleaved_to_sharded,
+    "ttnn.sharded_to_interleaved": sharding.sharded_to_interleaved,
+    "ttnn.create_sharded_memory_config": create_sharded_memory_config,
     "ttnn.typecast": tt.typecast,
+    "ttnn.slice": slices.slice,
+    "ttnn.concat": concat.concat,
+    "ttnn.pad": pad.pad,
+    "ttnn.embedding": embedding.embedding,
+    "ttnn.zeros": made(filled.zeros),
+    "ttnn.ones": made(filled.ones),
+    "ttnn.full": made(filled.full),
     "ttnn.transformer.split_query_key_value_and_split_heads": tt.transformer.split_query_key_value_and_split_heads,
     "ttnn.transformer.concatenate_heads": tt.transformer.concatenate_heads,
+    "ttnn.transformer.scaled_dot_product_attention": attention.scaled_dot_product_attention,
+    "ttnn.experimental.nlp_create_qkv_heads": heads.nlp_create_qkv_heads,
     "ttnn.transformer.attention_softmax": tt.transformer.attention_softmax,
     "ttnn.transformer.attention_softmax_": tt.transformer.attention_softmax_,
 }
@@ -45,8 +73,20 @@ def load(kind, board):
 
 
 def memory_config(recorded):
-    assert recorded["layout"] == "INTERLEAVED" and recorded["shard"] is None
-    return tt.MemoryConfig(buffer_type=tt.BufferType[recorded["buffer"]])
+    shard = recorded["shard"]
+    if shard is not None:
+        ranges = {CoreRange((left, top), (right, bottom)) for left, top, right, bottom in shard["grid"]}
+        shard = tt.memory.ShardSpec(CoreRangeSet(ranges), shard["shape"], tt.memory.ShardOrientation[shard["orientation"]])
+    return tt.MemoryConfig(tt.TensorMemoryLayout[recorded["layout"]], tt.BufferType[recorded["buffer"]], shard)
+
+
+def describe_memory_config(config):
+    """What `memory_config` was made from."""
+    shard = config.shard_spec
+    if shard is not None:
+        corners = [[part.start.x, part.start.y, part.end.x, part.end.y] for part in shard.grid.ranges()]
+        shard = {"grid": corners, "shape": list(shard.shape), "orientation": shard.orientation.name}
+    return {"layout": config.memory_layout.name, "buffer": config.buffer_type.name, "shard": shard}
 
 
 def tensor_spec(recorded):
@@ -76,7 +116,7 @@ def describe(tensor):
         "padded_shape": list(spec.padded_shape),
         "dtype": spec.dtype.kernel_name,
         "layout": spec.layout.name,
-        "buffer": spec.memory_config.buffer_type.name,
+        "mem": describe_memory_config(spec.memory_config),
         "pages": spec.num_pages,
         "page_size": spec.page_size,
         "address": tensor.address,
@@ -85,8 +125,7 @@ def describe(tensor):
 
 def expected(output):
     """What `describe` should give for a recorded output."""
-    kept = {key: output[key] for key in ("shape", "padded_shape", "dtype", "layout", "pages", "page_size", "address")}
-    return kept | {"buffer": output["mem"]["buffer"]}
+    return {key: output[key] for key in ("shape", "padded_shape", "dtype", "layout", "mem", "pages", "page_size", "address")}
 
 
 def value(recorded, tensors):
@@ -115,17 +154,20 @@ def value(recorded, tensors):
             return tt.ComputeKernelConfig(fidelity, **flags)
         case "$dev":
             return None
+        case "$ttnn":
+            kind, name = x.split(".")
+            return getattr(tt.memory, kind)[name]
     raise KeyError(kind)
 
 
-# Arguments that no operation of tt_jax has, by how they look in the record: shards, host tensors, program configs and so on.
-ABSENT = ["SHARDED", '"shard": {', '"host"', '"$pc"', '"$torch"', '"activations"', '"bogus"']
+# Arguments that no operation of tt_jax has, by how they look in the record: host tensors, program configs and so on.
+ABSENT = ['"host"', '"$pc"', '"$torch"', '"activations"', '"bogus"']
 # Calls without a required argument, which are Python's to refuse.
-INCOMPLETE = ["no_second_operand", "no_num_heads", "one_dim"]
+INCOMPLETE = ["no_second_operand", "no_num_heads", "no_heads", "one_dim"]
 
 
 def is_in_scope(case):
-    """Whether tt_jax has what a recorded call asks for: the operation, its arguments, interleaved tensors on the device."""
+    """Whether tt_jax has what a recorded call asks for: the operation, its arguments, tensors on the device."""
     arguments = json.dumps([case["inputs"], case["args"], case["kwargs"]])
     return case["op"] in OPERATIONS and case.get("name") not in INCOMPLETE and not any(absent in arguments for absent in ABSENT)
 
@@ -150,4 +192,4 @@ def call(memory, case, tensors):
     arguments = [value(x, tensors) for x in case["args"]]
     keywords = {name: value(x, tensors) for name, x in case["kwargs"].items()}
     memory, y = OPERATIONS[case["op"]](memory, *arguments, **keywords)
-    return memory, list(y) if isinstance(y, tuple) else [y]
+    return memory, list(y) if isinstance(y, tuple | list) else [y]

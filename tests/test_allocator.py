@@ -1,7 +1,5 @@
 """The allocator: against 240 recorded traces of the real one, against a map of cells, and by its laws."""
 
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,31 +14,9 @@ TRACES = [
     for trace in recorded.load("alloc_traces", board)["traces"]
 ]
 
-# Bytes of a tile and of an element. Source: reference/README.md, the rules that hold over all of the data.
-TILE_BYTES = dict(bfloat16=2048, uint16=2048, float32=4096, int32=4096, uint32=4096, uint8=1024, bfloat8_b=1088, bfloat4_b=576)
-ELEMENT_BYTES = dict(bfloat16=2, uint16=2, float32=4, int32=4, uint32=4, uint8=1)
-
 
 def round_up(n, multiple):
     return -(-n // multiple) * multiple
-
-
-def bytes_per_bank(device, spec):
-    """What a recorded tensor takes in each bank, sharded or not; worked out here, since shards are not modelled yet."""
-    placement, tile = spec["mem"], spec["layout"] == "TILE"
-    in_dram = placement["buffer"] == "DRAM"
-    banks, alignment = (device.dram_banks, device.dram_alignment) if in_dram else (device.l1_banks, device.l1_alignment)
-    if placement["shard"] is None:
-        *batch, height, width = 1, 1, *spec["shape"]
-        if tile:
-            height, width = round_up(height, 32), round_up(width, 32)
-        height *= math.prod(batch)
-    else:
-        height, width = placement["shard"]["shape"]
-        banks = 1
-    pages = height * width // 1024 if tile else height
-    page = TILE_BYTES[spec["dtype"]] if tile else width * ELEMENT_BYTES[spec["dtype"]]
-    return -(-pages // banks) * round_up(page, alignment)
 
 
 def blocks(memory, buffer_type):
@@ -56,23 +32,30 @@ def blocks(memory, buffer_type):
     return found
 
 
+def describe(memory, tensor):
+    found = recorded.describe(tensor) | {"aligned_page_size": tensor.spec.aligned_page_size(memory.device)}
+    return {key: found[key] for key in ("padded_shape", "pages", "page_size", "aligned_page_size", "address")}
+
+
 @pytest.mark.parametrize("board, trace", TRACES)
 def test_recorded_trace(board, trace):
     empty = memory = tt.MemoryState.create(recorded.BOARDS[board])
     live = {}
     for step in trace["steps"] + trace["free_all"]:
-        buffer_type = tt.BufferType[step["buffer"]]
         if step["op"] == "free":
-            memory = memory.deallocate(live.pop(step["id"]))
+            memory = tt.deallocate(memory, live.pop(step["id"]))
         elif "out" in step:
-            memory, buffer = memory.allocate(buffer_type, bytes_per_bank(memory.device, step["spec"]))
-            live[step["id"]] = buffer
-            assert buffer.address == step["out"]["address"]
-        elif "Out of Memory" in step["error"]["info"]:
-            _, free, largest = step["view"]
-            shortage = rf"{free:,} of [\d,]+ B are free .* the largest hole has {largest:,} B"
-            with pytest.raises(tt.OutOfMemoryError, match=shortage):
-                memory.allocate(buffer_type, bytes_per_bank(memory.device, step["spec"]))
+            memory, tensor = recorded.allocate(memory, recorded.tensor_spec(step["spec"]))
+            live[step["id"]] = tensor
+            assert describe(memory, tensor) == step["out"]
+            assert recorded.describe_memory_config(tensor.memory_config) == step["spec"]["mem"]
+        else:
+            error, text = tt.ArgumentError, r"."
+            if "Out of Memory" in step["error"]["info"]:
+                _, free, largest = step["view"]
+                error, text = tt.OutOfMemoryError, rf"{free:,} of [\d,]+ B are free .* the largest hole has {largest:,} B"
+            with pytest.raises(error, match=text):
+                recorded.allocate(memory, recorded.tensor_spec(step["spec"]))
         assert recorded.view(memory, step["buffer"]) == step["view"]
         for name, expected in step.get("blocks", {}).items():
             assert blocks(memory, tt.BufferType[name]) == expected

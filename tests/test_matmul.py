@@ -82,7 +82,7 @@ def test_close_to_the_device(kind, dtype, fidelity, accumulation, out):
 
 def test_bias_and_activation(rng):
     a, b, bias = (carried(rng.normal(size=s).astype(np.float32), "bfloat16") for s in ((32, 64), (64, 32), (32,)))
-    y = matmul.matmul(a, b, bias, dtype="float32", fidelity="HiFi4", fp32_dest=True, activation="relu")
+    y = matmul.matmul(a, b, bias, dtype="float32", fidelity="HiFi4", fp32_dest=True, activation=("relu", ()))
     exact = np.maximum(np.asarray(a, np.float64) @ np.asarray(b, np.float64) + np.asarray(bias, np.float64), 0)
     assert engine.relative_error(y, exact) < 2.0**-10  # the bias is added with 11 bits
 

@@ -36,7 +36,7 @@ def functionalize(program: Callable[..., Any]) -> Callable[..., tuple[MemoryStat
 
         def handles(value: Any) -> Any:
             if isinstance(value, Tensor):
-                return Handle._of(BorrowedStorage(cell, value.array, value.buffer), value.spec)
+                return Handle._of(BorrowedStorage(cell, value), value.spec)
             return _mapped(handles, value)
 
         borrowed: list[Any] = []

@@ -9,25 +9,38 @@ from jax import Array
 from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import DataType
 from tt_jax.errors import ArgumentError
-from tt_jax.kernels.tilize import padded_shape
-from tt_jax.layout import TILE_SIZE, Layout
-from tt_jax.memory import DRAM_MEMORY_CONFIG, Buffer, BufferType, MemoryConfig
+from tt_jax.layout import Layout
+from tt_jax.memory import DRAM_MEMORY_CONFIG, Buffer, BufferType, MemoryConfig, placement
+from tt_jax.tile import DEFAULT_TILE, Tile
+
+_EMPTY_PAGE = 4
+"""Bytes of a page of a ROW_MAJOR tensor without elements (measured)."""
+
+
+def _round_up(size: int, multiple: int) -> int:
+    return -(-size // multiple) * multiple
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
 class TensorSpec:
-    """What a tensor is, but for its values and its address: shape, dtype, layout and memory config.
+    """What a tensor is, but for its values and its address: shape, dtype, layout, memory config and tile.
 
-    `shape` is the logical one. Equal and hashable by these four. Raises ArgumentError for a block float in ROW_MAJOR layout
-    or a negative dimension.
+    `shape` is the logical one. Equal and hashable by these five. A memory config with a shard spec of any rank becomes the
+    one of two dimensions that is the same, where there is one.
+
+    Raises ArgumentError for a block float in ROW_MAJOR layout, a negative dimension, a sharded memory config without a
+    shard spec, and shards that are not made of whole tiles, are more than their cores, or are not as wide (or high) as the
+    tensor where they must be. Source: spec/memory.md section 3 (measured).
     """
 
     shape: tuple[int, ...]
     dtype: DataType
     layout: Layout
     memory_config: MemoryConfig = DRAM_MEMORY_CONFIG
+    tile: Tile = DEFAULT_TILE
     padded_shape: tuple[int, ...] = dataclasses.field(init=False)
-    """The shape in memory: for TILE, the last two dimensions rounded up to 32 (ranks 0 and 1 become 2)."""
+    """The shape in memory: for TILE, the last two dimensions in whole tiles (ranks 0 and 1 become 2); for sharded ROW_MAJOR, the
+    last one in whole shards."""
     _hash: int = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -37,12 +50,26 @@ class TensorSpec:
             )
         if any(size < 0 for size in self.shape):
             raise ArgumentError(f"shape {self.shape} has a negative dimension")
-        padded = padded_shape(self.shape) if self.layout is Layout.TILE else self.shape
+        config, tile = self.memory_config, self.tile
+        if self.layout is Layout.TILE:
+            *batch, height, width = (1,) * (2 - len(self.shape)) + self.shape
+            padded = (*batch, _round_up(height, tile.tile_shape[0]), _round_up(width, tile.tile_shape[1]))
+        else:
+            padded = self.shape
+            if padded and (multiple := placement.row_multiple(config)) > 1:
+                padded = (*padded[:-1], _round_up(padded[-1], multiple))
         object.__setattr__(self, "padded_shape", padded)
-        object.__setattr__(self, "_hash", hash((self.shape, self.dtype, self.layout, self.memory_config)))
+        if config.is_sharded():
+            placement.require_shards(config, tile.tile_shape if self.layout is Layout.TILE else None)
+            config = placement.two_dimensional(config, padded)
+            object.__setattr__(self, "memory_config", config)
+            placement.require_fit(config, math.prod(padded[:-1]), padded[-1] if padded else 1)
+            if config.shard_spec is None and config.nd_shard_spec is not None:
+                placement.require_nd_fit(config.nd_shard_spec, padded)
+        object.__setattr__(self, "_hash", hash((self.shape, self.dtype, self.layout, config, tile)))
 
-    def __reduce__(self) -> tuple[type["TensorSpec"], tuple[tuple[int, ...], DataType, Layout, MemoryConfig]]:
-        return TensorSpec, (self.shape, self.dtype, self.layout, self.memory_config)
+    def __reduce__(self) -> tuple[type["TensorSpec"], tuple[tuple[int, ...], DataType, Layout, MemoryConfig, Tile]]:
+        return TensorSpec, (self.shape, self.dtype, self.layout, self.memory_config, self.tile)
 
     def __hash__(self) -> int:
         return self._hash
@@ -57,40 +84,69 @@ class TensorSpec:
             and self.dtype is other.dtype
             and self.layout is other.layout
             and self.memory_config == other.memory_config
+            and self.tile == other.tile
         )
 
     @property
-    def page_size(self) -> int:
-        """Bytes of a page: one tile, or one row. Source: spec/memory.md section 2.2 (measured)."""
+    def _page_shape(self) -> tuple[int, int]:
+        """Rows and columns of a page: a tile, or a row of the tensor or of a shard."""
         if self.layout is Layout.TILE:
-            return self.dtype.tile_bytes
-        return (self.shape[-1] if self.shape else 1) * (self.dtype.element_bytes or 0)
+            return self.tile.tile_shape
+        return 1, placement.row_page(self.memory_config, self.padded_shape[-1] if self.padded_shape else 1)
+
+    @property
+    def page_size(self) -> int:
+        """Bytes of a page. Source: spec/memory.md section 2.2 (measured)."""
+        if self.layout is Layout.TILE:
+            return self.dtype.tile_bytes if self.tile is DEFAULT_TILE else self.tile.get_tile_size(self.dtype)
+        if not math.prod(self.padded_shape):
+            return _EMPTY_PAGE
+        return self._page_shape[1] * (self.dtype.element_bytes or 0)
 
     @property
     def num_pages(self) -> int:
         """Pages of the whole tensor."""
-        if self.layout is Layout.TILE:
-            return math.prod(self.padded_shape) // TILE_SIZE**2
-        return math.prod(self.shape[:-1]) if math.prod(self.shape) else 0
+        elements = math.prod(self.padded_shape)
+        return elements // math.prod(self._page_shape) if elements else 0
 
     def aligned_page_size(self, device: DeviceProfile) -> int:
         """Bytes that a page takes in a bank of this spec's buffer type."""
-        alignment = device.dram_alignment if self.memory_config.buffer_type is BufferType.DRAM else device.l1_alignment
-        return -(-self.page_size // alignment) * alignment
+        in_dram = self.memory_config.buffer_type in (BufferType.DRAM, BufferType.TRACE)
+        return _round_up(self.page_size, device.dram_alignment if in_dram else device.l1_alignment)
 
     def bytes_per_bank(self, device: DeviceProfile) -> int:
-        """Bytes in the fullest bank of `device`, before the allocator rounds up to its granule."""
-        banks = device.dram_banks if self.memory_config.buffer_type is BufferType.DRAM else device.l1_banks
-        return -(-self.num_pages // banks) * self.aligned_page_size(device)
+        """Bytes in the fullest bank of `device`, before the allocator rounds up to its granule.
+
+        Raises ArgumentError if shards are asked for on cores or banks that `device` has not.
+        """
+        placement.require_on_device(self.memory_config, self.padded_shape, device)
+        pages = self.num_pages
+        if self.memory_config.is_sharded():
+            fullest = placement.pages_of_fullest_bank(self.memory_config, self._page_shape, self.padded_shape) if pages else 0
+        else:
+            in_dram = self.memory_config.buffer_type in (BufferType.DRAM, BufferType.TRACE)
+            fullest = -(-pages // (device.dram_banks if in_dram else device.l1_banks))
+        return fullest * self.aligned_page_size(device)
 
     def replace(self, **changes: object) -> "TensorSpec":
-        """A spec with some of shape, dtype, layout and memory_config changed."""
-        fields = {"shape": self.shape, "dtype": self.dtype, "layout": self.layout, "memory_config": self.memory_config}
+        """A spec with some of shape, dtype, layout, memory_config and tile changed."""
+        fields = {
+            "shape": self.shape,
+            "dtype": self.dtype,
+            "layout": self.layout,
+            "memory_config": self.memory_config,
+            "tile": self.tile,
+        }
         return TensorSpec(**(fields | changes))  # type: ignore[arg-type]
 
     def __str__(self) -> str:
         shape = "x".join(map(str, self.shape)) or "scalar"
-        return f"{shape} {self.dtype.kernel_name} {self.layout.name} in {self.memory_config.buffer_type.name}"
+        config = self.memory_config
+        placed = config.buffer_type.name
+        if config.is_sharded():
+            shard = config.shard_spec.shape if config.shard_spec else config.nd_shard_spec.shard_shape  # type: ignore[union-attr]
+            placed += f", {config.memory_layout.name} {'x'.join(map(str, shard))}"
+        return f"{shape} {self.dtype.kernel_name} {self.layout.name} in {placed}"
 
 
 @jax.tree_util.register_dataclass
@@ -131,6 +187,11 @@ class Tensor:
     def memory_config(self) -> MemoryConfig:
         """Where it lives."""
         return self.spec.memory_config
+
+    @property
+    def tile(self) -> Tile:
+        """The tile that TILE layout pads to."""
+        return self.spec.tile
 
     @property
     def address(self) -> int:

@@ -1,6 +1,7 @@
 """Arrays onto the device and back, and freeing them."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from tt_jax.dtypes import DataType, bfloat16, default_dtype
+from tt_jax.dtypes import DataType, bfloat16, default_dtype, int32
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import block_float, rounding
 from tt_jax.layout import Layout
@@ -16,6 +17,9 @@ from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_options
 from tt_jax.program import free, require_memory, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
+
+# The largest float32 that an unsigned integer of so many bytes holds.
+_LARGEST = {1: 255.0, 2: 65535.0, 4: 2.0**32 - 256}
 
 
 @functools.partial(jax.jit, static_argnames="dtype")
@@ -48,6 +52,35 @@ def _narrowed(array: Array | np.ndarray, dtype: DataType) -> Array:
         with np.errstate(invalid="ignore", over="ignore"):
             array = array.astype(np.float32 if dtype.is_float else dtype.carrier)
     return jnp.asarray(array)
+
+
+def scalar(operation: str, argument: str, value: Any, dtype: DataType) -> Array:
+    """The number `value` as the host rounds it to `dtype`: an array of rank 0 of the carrier. May be traced.
+
+    Raises ArgumentError if it is not one number.
+    """
+    # NumPy's 64 bits hold a uint32, which JAX's 32 bits of an int do not.
+    array = as_array(operation, argument, np.asarray(value) if isinstance(value, int | float) else value)
+    if array.ndim:
+        raise ArgumentError(f"{operation}: `{argument}` must be one number, got an array of shape {array.shape}")
+    return _to_carrier(_narrowed(array, dtype).reshape(1), dtype).reshape(())
+
+
+def host_typecast(array: ArrayLike, source: DataType, target: DataType) -> Array:
+    """Values of a `source` tensor as the host's `to_dtype` turns them into `target`: the carrier array, of the same shape.
+
+    Floats are rounded as `from_array` rounds them (nearest even; block floats by the host's packer). Floats become integers
+    toward zero, clipped to the range of an unsigned one. Integers become integers modulo the width.
+    Source: spec/numerics.md sections 1.2 and 5.5 (measured; the clipping of unsigned ones documented).
+    """
+    x = jnp.asarray(array)
+    if source is target:
+        return x
+    if source.is_float and not target.is_float:
+        wide = jnp.trunc(rounding.widen(x))
+        least, most = (-(2.0**31), 2.0**31 - 128) if target is int32 else (0.0, _LARGEST[target.element_bytes or 4])
+        return jnp.clip(wide, least, most).astype(target.carrier)
+    return _to_carrier(x, target)
 
 
 def from_array(

@@ -2,48 +2,37 @@
 
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 from jax import Array
 
-from tt_jax.dtypes import DataType, bfloat16, uint8, uint16, uint32
+from tt_jax.dtypes import DataType, bfloat16
 from tt_jax.errors import ArgumentError
-from tt_jax.kernels import packer, rounding
+from tt_jax.kernels.convert import convert
 from tt_jax.layout import Layout
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_options
-from tt_jax.program import Operation, launch, require_live, require_memory, require_tensor
+from tt_jax.ops.sharding import reallocate as reallocate
+from tt_jax.ops.sharding import to_memory_config as to_memory_config
+from tt_jax.program import Operation, launch, require_live, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
+
+__all__ = ["to_layout", "typecast"]
 
 
 class _Target(NamedTuple):
     spec: TensorSpec
 
 
-def _convert(x: Array, source: DataType, target: DataType, precise: bool) -> Array:
-    """Values of one dtype as the device turns them into another. Source: spec/numerics.md section 5.5."""
-    if source is target:
-        return x
-    if target.is_float:
-        x = x if source.is_float else x.astype(jnp.float32)
-        return packer.typecast(x, target.kernel_name) if precise else packer.pack(x, target.kernel_name)  # type: ignore[arg-type]
-    if not source.is_float:
-        return x.astype(target.carrier)  # modulo the width
-    wide = rounding.widen(x)
-    if target is uint16:
-        whole = jnp.trunc(wide) if source.is_block_float else jnp.floor(wide + 0.5)
-        return jnp.clip(whole, 0, 65535).astype(jnp.uint16)
-    if target is uint32:
-        return jnp.clip(wide, 0, 2.0**32 - 256).astype(jnp.uint32)
-    whole = jnp.trunc(wide).astype(jnp.int32)
-    return (whole & 255).astype(jnp.uint8) if target is uint8 else whole
+def converted(x: Array, source: DataType, target: DataType, precise: bool) -> Array:
+    """`kernels.convert.convert` by dtypes."""
+    return convert(x, source.kernel_name, target.kernel_name, precise)
 
 
 def _kernel(attributes: _Target, specs: tuple[TensorSpec], x: Array) -> tuple[Array]:
-    return (_convert(x, specs[0].dtype, attributes.spec.dtype, precise=False),)
+    return (converted(x, specs[0].dtype, attributes.spec.dtype, precise=False),)
 
 
 def _typecast_kernel(attributes: _Target, specs: tuple[TensorSpec], x: Array) -> tuple[Array]:
-    return (_convert(x, specs[0].dtype, attributes.spec.dtype, precise=True),)
+    return (converted(x, specs[0].dtype, attributes.spec.dtype, precise=True),)
 
 
 def _output_specs(attributes: _Target, specs: Any) -> tuple[TensorSpec, ...]:
@@ -54,28 +43,50 @@ _TILIZE = Operation("tilize", _output_specs, _kernel)
 _UNTILIZE = Operation("untilize", _output_specs, _kernel)
 _COPY = Operation("copy", _output_specs, _kernel)
 _TYPECAST = Operation("typecast", _output_specs, _typecast_kernel)
-_MOVE = Operation("move", _output_specs, _kernel, in_place=0)
 
 
-def _run(operation: Operation, memory: MemoryState, x: Tensor, spec: TensorSpec) -> tuple[MemoryState, Tensor]:
-    memory, (y,) = launch(memory, operation, (x,), _Target(spec))
+def _run(
+    operation: Operation, memory: MemoryState, x: Tensor, spec: TensorSpec, output: Tensor | None = None
+) -> tuple[MemoryState, Tensor]:
+    memory, (y,) = launch(memory, operation, (x,), _Target(spec), output)
     return memory, y
+
+
+def tilized(
+    memory: MemoryState,
+    x: Tensor,
+    dtype: DataType | None = None,
+    memory_config: MemoryConfig | None = None,
+    output: Tensor | None = None,
+) -> tuple[MemoryState, Tensor]:
+    """`x` of ROW_MAJOR layout in TILE layout, by one program; into the buffer of `output` if there is one."""
+    spec = TensorSpec(x.shape, dtype or x.dtype, Layout.TILE, memory_config or x.memory_config)
+    return _run(_TILIZE, memory, x, spec, output)
+
+
+def untilized(memory: MemoryState, x: Tensor, memory_config: MemoryConfig | None = None) -> tuple[MemoryState, Tensor]:
+    """`x` of TILE layout in ROW_MAJOR layout, by one program; a block float becomes bfloat16."""
+    dtype = bfloat16 if x.dtype.is_block_float else x.dtype
+    return _run(_UNTILIZE, memory, x, TensorSpec(x.shape, dtype, Layout.ROW_MAJOR, memory_config or x.memory_config))
 
 
 def to_layout(
     memory: MemoryState,
     tensor: Tensor,
     layout: Layout,
-    *,
     dtype: DataType | None = None,
     memory_config: MemoryConfig | None = None,
+    *,
+    pad_value: float = 0.0,
 ) -> tuple[MemoryState, Tensor]:
     """`tensor` in another layout; the same tensor, sharing its buffer, if it has that layout already (whatever `memory_config` says).
 
-    Block floats become bfloat16 in ROW_MAJOR layout. `dtype` may change only on the way to TILE.
+    Block floats become bfloat16 in ROW_MAJOR layout. `dtype` may change only on the way to TILE. Tile padding is not stored,
+    so `pad_value` changes nothing.
 
     Raises ArgumentError for a dtype that the conversion cannot give.
     """
+    del pad_value
     x = require_tensor("to_layout", "tensor", tensor)
     if layout is None:
         raise ArgumentError("to_layout: `layout` is None; pass tt.TILE_LAYOUT or tt.ROW_MAJOR_LAYOUT")
@@ -87,63 +98,55 @@ def to_layout(
                 f"to_layout: the tensor ({x.spec}) has this layout already, and only a change of layout can change its dtype; use typecast"
             )
         return memory, x
-    memory_config = memory_config or x.memory_config
     if layout is Layout.TILE:
-        return _run(_TILIZE, memory, x, TensorSpec(x.shape, dtype or x.dtype, layout, memory_config))
+        return tilized(memory, x, dtype, memory_config)
     natural = bfloat16 if x.dtype.is_block_float else x.dtype
     if dtype not in (None, x.dtype, natural):
         raise ArgumentError(
             f"to_layout: untilizing {x.spec} gives {natural.kernel_name}, not {dtype.kernel_name}; use typecast"
         )
-    return _run(_UNTILIZE, memory, x, TensorSpec(x.shape, natural, layout, memory_config))
+    return untilized(memory, x, memory_config)
 
 
-def to_memory_config(
-    memory: MemoryState, tensor: Tensor, memory_config: MemoryConfig, dtype: DataType | None = None
+def copied(
+    memory: MemoryState,
+    x: Tensor,
+    dtype: DataType | None = None,
+    memory_config: MemoryConfig | None = None,
+    output: Tensor | None = None,
 ) -> tuple[MemoryState, Tensor]:
-    """A copy of `tensor` placed by `memory_config`; the same tensor, sharing its buffer, if it lies there already."""
-    x = require_tensor("to_memory_config", "tensor", tensor)
-    if memory_config is None:
-        raise ArgumentError(
-            "to_memory_config: `memory_config` is None; pass where the tensor is to lie, such as tt.L1_MEMORY_CONFIG"
-        )
-    require_options("to_memory_config", memory_config=memory_config, dtype=dtype)
-    require_live("to_memory_config", memory, x)
-    dtype = dtype or x.dtype
-    if memory_config == x.memory_config and dtype is x.dtype:
-        return memory, x
-    return _run(_COPY, memory, x, x.spec.replace(memory_config=memory_config, dtype=dtype))
+    """`x` in a new buffer, or in that of `output`, by one program; converted to `dtype` as the packer does."""
+    spec = x.spec.replace(dtype=dtype or x.dtype, memory_config=memory_config or x.memory_config)
+    return _run(_COPY, memory, x, spec, output)
 
 
 def typecast(
-    memory: MemoryState, tensor: Tensor, dtype: DataType, *, memory_config: MemoryConfig | None = None
+    memory: MemoryState,
+    input_tensor: Tensor,
+    dtype: DataType | None = None,
+    output_dtype: DataType | None = None,
+    *,
+    memory_config: MemoryConfig | None = None,
+    output_tensor: Tensor | None = None,
+    input_dtype: DataType | None = None,
 ) -> tuple[MemoryState, Tensor]:
-    """`tensor` in another dtype by the device's rules; always a new buffer.
+    """`input_tensor` in another dtype by the device's rules; always a new buffer, unless `output_tensor` gives one.
 
     To bfloat8_b it rounds once, where other operations round twice; float to int32 and uint8 cuts, to uint16 rounds half
-    up (a block float cuts), to uint32 cuts and clips. Raises ArgumentError for a block float in ROW_MAJOR layout.
+    up (a block float cuts), to uint32 cuts and clips. `typecast(x, input_dtype, output_dtype)` is ttnn's other form: it reads
+    the tensor as `input_dtype`, which must be its own.
+
+    Raises ArgumentError for a block float in ROW_MAJOR layout, and for an `input_dtype` that the tensor does not have.
     """
-    x = require_tensor("typecast", "tensor", tensor)
+    x = require_tensor("typecast", "input_tensor", input_tensor)
+    if output_dtype is not None:
+        dtype, input_dtype = output_dtype, input_dtype or dtype
     if dtype is None:
         raise ArgumentError("typecast: `dtype` is None; pass the dtype to convert to")
     require_options("typecast", dtype=dtype, memory_config=memory_config)
-    return _run(_TYPECAST, memory, x, x.spec.replace(dtype=dtype, memory_config=memory_config or x.memory_config))
-
-
-def reallocate(memory: MemoryState, tensor: Tensor, memory_config: MemoryConfig | None = None) -> tuple[MemoryState, Tensor]:
-    """Free `tensor` and allocate it again, first fit: closes the hole above (L1) or below (DRAM) it. `tensor` is gone after that.
-
-    Runs a program only if the address changes. A layer that ends with this can return its output where its input was, and
-    so be the body of a `jax.lax.scan`.
-    """
-    require_memory("reallocate", memory)
-    x = require_tensor("reallocate", "tensor", tensor)
-    require_options("reallocate", memory_config=memory_config)
-    spec = x.spec.replace(memory_config=memory_config or x.memory_config)
-    freed = memory.deallocate(x.buffer)
-    after, buffer = freed.allocate(spec.memory_config.buffer_type, spec.bytes_per_bank(memory.device))
-    if buffer == x.buffer:
-        return after, x
-    # The copy computes in place: where the block comes to lie it may overlap the old one, as a move on the device does.
-    _, (moved,) = launch(memory, _MOVE, (x,), _Target(spec))
-    return after, Tensor(moved.array, spec, buffer)
+    if input_dtype not in (None, x.dtype):
+        raise ArgumentError(f"typecast: the input dtype is {input_dtype!r}, but the tensor is {x.spec}")
+    if output_tensor is not None:
+        memory_config = memory_config or require_tensor("typecast", "output_tensor", output_tensor).memory_config
+    spec = x.spec.replace(dtype=dtype, memory_config=memory_config or x.memory_config)
+    return _run(_TYPECAST, memory, x, spec, output_tensor)

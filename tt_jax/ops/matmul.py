@@ -1,175 +1,74 @@
 """Matrix multiplication and linear layers."""
 
 import math
-from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 from jax import Array
 
-from tt_jax.compute import ComputeKernelConfig, CoreGrid, MathFidelity
-from tt_jax.devices import DeviceProfile
+from tt_jax.activations import UnaryWithParam, as_activation
+from tt_jax.compute import ComputeKernelConfig, CoreGrid
 from tt_jax.dtypes import FLOATS, DataType, float32
-from tt_jax.errors import ArgumentError
-from tt_jax.kernels import matmul as kernel
-from tt_jax.machine import multiplies_bfloat16
-from tt_jax.memory import DRAM_MEMORY_CONFIG, BufferType, MemoryConfig, MemoryState
-from tt_jax.ops._arguments import require_dtype, require_flags, require_options, require_tile, resolve_compute
+from tt_jax.errors import ArgumentError, NotModelledError
+from tt_jax.kernels import packer, unary
+from tt_jax.layout import TILE_LAYOUT, Layout
+from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig, MemoryState
+from tt_jax.ops._arguments import require_flags, require_options, resolve_compute
+from tt_jax.ops._support import Support
 from tt_jax.ops.binary import add
 from tt_jax.ops.creation import deallocate
-from tt_jax.ops.matmul_program import (
-    Problem,
-    blocks_on_grid,
-    estimated_bytes,
-    footprint_bytes,
-    inner_block_by_default,
-    partial_dtype,
-)
-from tt_jax.ops.unary import activate, require_activation
-from tt_jax.program import Footprint, Operation, active_cache, launch, require_live, require_memory, require_tensor
+from tt_jax.ops.data_movement import reshape
+from tt_jax.ops.layout import to_layout
+from tt_jax.ops.matmul_config import adds_bias, fused_activation
+from tt_jax.ops.matmul_operation import MATMUL, Matmul, all_in_dram, default_matmul_config, is_one_row
+from tt_jax.program import Operation, active_cache, launch, require_live, require_memory, require_tensor
+from tt_jax.program_configs import MatmulProgramConfig
 from tt_jax.tensor import Tensor, TensorSpec
+from tt_jax.tile import Tile
+
+__all__ = ["linear", "matmul"]
 
 
-class _Matmul(NamedTuple):
-    transpose_a: bool
-    transpose_b: bool
-    dtype: DataType
+class _Activation(NamedTuple):
+    function: UnaryWithParam
     memory_config: MemoryConfig
-    device_grid: CoreGrid
-    core_grid: CoreGrid | None
-    activation: str | None
-    compute: ComputeKernelConfig
 
 
-_NAME = "matmul/linear"
+def _activation_specs(attributes: _Activation, specs: tuple[TensorSpec]) -> tuple[TensorSpec]:
+    return (specs[0].replace(memory_config=attributes.memory_config),)
 
 
-def _output_specs(attributes: _Matmul, specs: tuple[TensorSpec, ...]) -> tuple[TensorSpec]:
-    for argument, spec in zip(("input_tensor_a", "input_tensor_b", "bias"), specs, strict=False):
-        require_dtype(_NAME, argument, spec, FLOATS)
-        require_tile(_NAME, argument, spec)
-        if len(spec.shape) < 2 and argument != "bias":
-            raise ArgumentError(f"{_NAME}: `{argument}` must be a matrix or a batch of them, got {spec}")
-    if attributes.dtype not in FLOATS:
-        raise ArgumentError(f"{_NAME}: `dtype` must be a float dtype, got {attributes.dtype.kernel_name}")
-    a, b = _turned(attributes, specs[0].shape, specs[1].shape)
-    if a[-1] != b[-2]:
-        raise ArgumentError(
-            f"{_NAME}: the inner dimensions differ: input_tensor_a {a} has width {a[-1]}, input_tensor_b {b} has height {b[-2]}; "
-            "transpose_a or transpose_b turn one around"
-        )
-    batch_a, batch_b = a[:-2], b[:-2]
-    if math.prod(batch_b) == 1:
-        batch = (1,) * (len(batch_b) - len(batch_a)) + batch_a
-    elif math.prod(batch_a) == 1 or _trimmed(batch_a) == _trimmed(batch_b):
-        batch = (1,) * (len(batch_a) - len(batch_b)) + batch_b
-    else:
-        raise ArgumentError(
-            f"{_NAME}: batch dimensions {batch_a} and {batch_b} differ; they must be equal, or only ones in one of the inputs"
-        )
-    if attributes.activation is not None and math.prod(batch_b) > 1:
-        raise ArgumentError(
-            f"{_NAME}: a program with a core grid applies no activation where input_tensor_b is a batch {batch_b}"
-        )
-    shape = (*batch, a[-2], b[-1])
-    for bias in specs[2:]:
-        if bias.shape[-1:] != b[-1:] or not _is_one_row(bias.shape):
-            raise ArgumentError(f"linear: `bias` must have one row of {b[-1]} values, the width of the result; got {bias}")
-        shape = (1,) * (len(bias.shape) - len(shape)) + shape
-    return (TensorSpec(shape, attributes.dtype, specs[0].layout, attributes.memory_config),)
+def _activation_kernel(attributes: _Activation, specs: tuple[TensorSpec], x: Array) -> tuple[Array]:
+    dst = unary.apply_chain((attributes.function.function,), x, specs[0].dtype is float32)
+    return (packer.pack(dst, specs[0].dtype.kernel_name),)  # type: ignore[arg-type]
 
 
-def _trimmed(batch: tuple[int, ...]) -> tuple[int, ...]:
-    """`batch` without leading ones."""
-    first = next((i for i, size in enumerate(batch) if size != 1), len(batch))
-    return batch[first:]
+_ACTIVATION = Operation("unary", _activation_specs, _activation_kernel)
 
 
-def _turned(attributes: _Matmul, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Two shapes as the product sees them."""
-    if attributes.transpose_a:
-        a = (*a[:-2], a[-1], a[-2])
-    if attributes.transpose_b:
-        b = (*b[:-2], b[-1], b[-2])
-    return a, b
+def _tile(name: str, output_tile: Any) -> Tile | None:
+    """A tile from itself or its two sizes. Raises ArgumentError for anything else."""
+    if output_tile is None or isinstance(output_tile, Tile):
+        return output_tile
+    if not isinstance(output_tile, list | tuple) or len(output_tile) != 2:
+        raise ArgumentError(f"{name}: `output_tile` must be a Tile or its (height, width), got {output_tile!r}")
+    return Tile(tuple(output_tile))
 
 
-def _problem(attributes: _Matmul, specs: tuple[TensorSpec, ...]) -> Problem:
-    return Problem.of(*_turned(attributes, specs[0].padded_shape, specs[1].padded_shape))
-
-
-def _all_in_dram(placements: Iterable[MemoryConfig]) -> bool:
-    return all(placement.buffer_type is BufferType.DRAM for placement in placements)
-
-
-def _kernel(attributes: _Matmul, specs: tuple[TensorSpec, ...], a: Array, b: Array, bias: Array | None = None) -> tuple[Array]:
-    compute, problem = attributes.compute, _problem(attributes, specs)
-    if attributes.core_grid is not None:
-        inner = blocks_on_grid(problem, attributes.core_grid).inner
-    else:
-        in_dram = _all_in_dram([attributes.memory_config, *(spec.memory_config for spec in specs[:2])])
-        inner = inner_block_by_default(problem, attributes.device_grid, in_dram)
-    partial = partial_dtype(problem.k, inner, attributes.dtype, compute.fp32_dest_acc_en, compute.packer_l1_acc)
-    (out,) = _output_specs(attributes, specs)
-    if attributes.transpose_a:
-        a = a.swapaxes(-2, -1)
-    if attributes.transpose_b:
-        b = b.swapaxes(-2, -1)
-    if bias is not None:
-        bias = bias.reshape(-1)
-    y = kernel.matmul(
-        a,
-        b,
-        bias,
-        dtype=attributes.dtype.kernel_name,  # type: ignore[arg-type]
-        fidelity=compute.math_fidelity.name,  # type: ignore[arg-type]
-        fp32_dest=compute.fp32_dest_acc_en,
-        partial=partial.kernel_name,  # type: ignore[arg-type]
-        activation=attributes.activation,
-        widen=b.ndim == 2 and not multiplies_bfloat16(),  # of a batch of matrices, the copies cost more than they save
-    )
-    return (y.reshape(out.shape),)
-
-
-def _footprint(attributes: _Matmul, specs: tuple[TensorSpec, ...], memory: MemoryState) -> Footprint | None:
-    """Known for programs with a core grid that fit uncut, turn no input around and broadcast no first input over a batch."""
-    if attributes.core_grid is None or attributes.transpose_a or attributes.transpose_b:
-        return None
-    problem = _problem(attributes, specs)
-    if problem.batch_b > 1 and problem.batch_a == 1:
-        return None
-    blocks = blocks_on_grid(problem, attributes.core_grid)
-    in0, in1 = specs[0].dtype, specs[1].dtype
-    bias = specs[2].dtype if len(specs) > 2 else None
-    compute, out = attributes.compute, attributes.dtype
-    lowest = memory.lowest_occupied(BufferType.L1) or memory.device.l1_size
-    available = lowest - memory.region(BufferType.L1).start
-    if estimated_bytes(problem, blocks, in0, in1, out, bias, compute.fp32_dest_acc_en) > available:
-        return None
-    partial = partial_dtype(problem.k, blocks.inner, out, compute.fp32_dest_acc_en, compute.packer_l1_acc)
-    size = footprint_bytes(problem, blocks, in0, in1, out, bias, partial)
-    return Footprint(size, (attributes.core_grid.x - 1, attributes.core_grid.y - 1))
-
-
-_MATMUL = Operation("matmul", _output_specs, _kernel, footprint=_footprint)
-
-
-def default_matmul_config(
-    device: DeviceProfile, a: DataType, b: DataType, out: DataType, core_grid: CoreGrid | None
-) -> ComputeKernelConfig:
-    """What a matmul computes with if it is not told.
-
-    LoFi with a core grid or if both inputs are block floats; HiFi4 for two float32 inputs (HiFi3 on Wormhole); else HiFi2.
-    A 32-bit Dst, and no accumulation in L1, for a float32 output. Source: spec/numerics.md section 3.7 (read in source; measured for
-    bfloat16 and bfloat8_b inputs).
-    """
-    if a is float32 and b is float32:
-        fidelity = MathFidelity.HiFi3 if device.arch == "wormhole" else MathFidelity.HiFi4
-    elif core_grid is not None or (a.is_block_float and b.is_block_float):
-        fidelity = MathFidelity.LoFi
-    else:
-        fidelity = MathFidelity.HiFi2
-    wide = out is float32
-    return ComputeKernelConfig(fidelity, math_approx_mode=False, fp32_dest_acc_en=wide, packer_l1_acc=not wide)
+def output_options(
+    name: str, dtype: DataType | None, memory_config: MemoryConfig | None, output: Tensor | None
+) -> tuple[DataType | None, MemoryConfig | None]:
+    """Dtype and placement asked for, or those of the given `optional_output_tensor`. Raises ArgumentError if they differ."""
+    if output is None:
+        return dtype, memory_config
+    spec = require_tensor(name, "optional_output_tensor", output).spec
+    for argument, asked, given in (("dtype", dtype, spec.dtype), ("memory_config", memory_config, spec.memory_config)):
+        if asked is not None and asked != given:
+            raise ArgumentError(
+                f"{name}: `{argument}` is {asked!r}, but `optional_output_tensor` is {spec}: leave one of them out"
+            )
+    return spec.dtype, spec.memory_config
 
 
 def _multiply(
@@ -183,68 +82,155 @@ def _multiply(
     transpose_b: bool,
     memory_config: MemoryConfig | None,
     dtype: DataType | None,
-    activation: str | None,
+    program_config: MatmulProgramConfig | None,
+    activation: Any,
     compute_kernel_config: ComputeKernelConfig | None,
     core_grid: CoreGrid | None,
+    output_tile: Any,
+    optional_output_tensor: Tensor | None,
 ) -> tuple[MemoryState, Tensor]:
     require_memory(name, memory)
     a, b = require_tensor(name, "input_tensor_a", a), require_tensor(name, "input_tensor_b", b)
     if bias is not None:
         require_tensor(name, "bias", bias)
-    require_activation(name, activation)
+    function = None if activation is None else as_activation(name, activation)
     require_options(
         name, dtype=dtype, memory_config=memory_config, compute_kernel_config=compute_kernel_config, core_grid=core_grid
     )
+    if program_config is not None and not isinstance(program_config, MatmulProgramConfig):
+        raise ArgumentError(f"{name}: `program_config` must be a matmul's program config, got {program_config!r}")
+    if program_config is not None and core_grid is not None:
+        raise ArgumentError(
+            f"{name}: `core_grid` and `program_config` are both given: the config names its own grid, leave core_grid out"
+        )
     require_flags(name, transpose_a=transpose_a, transpose_b=transpose_b)
+    dtype, memory_config = output_options(name, dtype, memory_config, optional_output_tensor)
     out, grid = dtype or a.dtype, CoreGrid(*reversed(memory.device.grid))
     if core_grid is not None and (core_grid.x > grid.x or core_grid.y > grid.y):
         core_grid = grid
-    default = default_matmul_config(memory.device, a.dtype, b.dtype, out, core_grid)
+    has_program = core_grid is not None or program_config is not None
+    default = default_matmul_config(memory.device, a.dtype, b.dtype, out, has_program)
     compute = resolve_compute(name, memory.device, compute_kernel_config, default)
     placement = memory_config or DRAM_MEMORY_CONFIG
-    # One program adds the bias and applies the activation if it has a core grid; the bias alone also if everything lies in DRAM
-    # and the weights are no batch. Source: reference data, op_specs (measured: every recorded case).
-    with_grid = core_grid is not None
-    fused = bias is not None and (
-        with_grid
-        or (
-            _all_in_dram((a.memory_config, b.memory_config, placement))
-            and _is_one_row(bias.shape)
-            and math.prod(b.shape[:-2]) == 1
-        )
-    )
+    fused = bias is not None and _is_fused(a, b, bias, placement, core_grid, program_config)
     later_bias = None if fused else bias
-    later_activation = None if with_grid else activation
+    # A core grid's program applies the activation itself; one with a config applies the config's own.
+    with_grid = core_grid is not None
+    within = function if with_grid else fused_activation(name, program_config)
+    later_activation = None if with_grid else function
     inputs = (a, b, bias) if fused and bias is not None else (a, b)
-    attributes = _Matmul(transpose_a, transpose_b, out, placement, grid, core_grid, activation if with_grid else None, compute)
+    attributes = Matmul(
+        transpose_a, transpose_b, out, placement, grid, core_grid, within, compute, program_config, _tile(name, output_tile)
+    )
+    if min(len(a.shape), len(b.shape)) == 1:
+        return _multiply_vector(memory, name, attributes, a, b, bias, later_activation, optional_output_tensor)
     if later_bias is None and later_activation is None:
-        memory, (y,) = launch(memory, _MATMUL, inputs, attributes)
+        memory, (y,) = launch(memory, MATMUL, inputs, attributes, output=optional_output_tensor)
         return memory, y
     if later_bias is not None:
         require_live(name, memory, later_bias, 2)  # before the product, which could take the place of a freed one
     with active_cache().all_or_nothing():
-        memory, (y,) = launch(memory, _MATMUL, inputs, attributes)
-        return _post_process(memory, y, later_bias, later_activation, placement)
+        memory, (y,) = launch(memory, MATMUL, inputs, attributes)
+        return _post_process(memory, y, later_bias, later_activation, placement, optional_output_tensor)
 
 
-def _is_one_row(shape: tuple[int, ...]) -> bool:
-    return math.prod(shape[:-1]) == 1
+def _is_fused(
+    a: Tensor,
+    b: Tensor,
+    bias: Tensor,
+    placement: MemoryConfig,
+    core_grid: CoreGrid | None,
+    program_config: MatmulProgramConfig | None,
+) -> bool:
+    """Whether the matmul's own program adds the bias.
+
+    It does with a core grid, or with a config that shares inputs between cores, or if everything lies in DRAM and the weights are
+    no batch. A ROW_MAJOR bias is never added there. Source: reference data, op_specs (measured: every recorded case).
+    """
+    if bias.layout is Layout.ROW_MAJOR:
+        return False
+    if program_config is not None:
+        return adds_bias(program_config) and is_one_row(bias.shape)
+    if core_grid is not None:
+        return True
+    return (
+        all_in_dram((a.memory_config, b.memory_config, placement)) and is_one_row(bias.shape) and math.prod(b.shape[:-2]) == 1
+    )
+
+
+def _viewed(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """`x` under another shape with the same pages."""
+    if isinstance(x.array, jax.ShapeDtypeStruct):
+        values = jax.ShapeDtypeStruct(shape, x.array.dtype)
+        return Tensor(values, x.spec.replace(shape=shape), x.buffer)  # type: ignore[arg-type]
+    return Tensor(jnp.reshape(x.array, shape), x.spec.replace(shape=shape), x.buffer)
+
+
+def _multiply_vector(
+    memory: MemoryState,
+    name: str,
+    attributes: Matmul,
+    a: Tensor,
+    b: Tensor,
+    bias: Tensor | None,
+    activation: UnaryWithParam | None,
+    output: Tensor | None,
+) -> tuple[MemoryState, Tensor]:
+    """A product with a vector: of rows if it comes first (a view), of columns if second (a reshape, then another of the result)."""
+    if bias is not None or output is not None or attributes.transpose_a or attributes.transpose_b:
+        raise NotModelledError(
+            f"{name}: a vector ({a.spec} by {b.spec}) with a bias, an output tensor or a transposed input is not modelled; "
+            "reshape it to a matrix"
+        )
+    for argument, x in (("input_tensor_a", a), ("input_tensor_b", b)):
+        if x.layout is not TILE_LAYOUT or not x.dtype.is_float:
+            raise ArgumentError(f"{name}: `{argument}` must be a float tensor in TILE layout, got {x.spec}")
+    with active_cache().all_or_nothing():
+        left = _viewed(a, (1, *a.shape)) if len(a.shape) == 1 else a
+        right = b
+        if len(b.shape) == 1:
+            memory, right = reshape(memory, b, (*b.shape, 1))
+        memory, (y,) = launch(memory, MATMUL, (left, right), attributes)
+        if right.buffer != b.buffer:
+            memory = deallocate(memory, right)
+        shape = (*y.shape[:-2], *(y.shape[-2:-1] if len(a.shape) > 1 else ()), *(y.shape[-1:] if len(b.shape) > 1 else ()))
+        if not shape:
+            y = _viewed(y, ())
+        elif shape != y.shape:
+            product = y
+            memory, y = reshape(memory, product, shape)
+            if y.buffer != product.buffer:
+                memory = deallocate(memory, product)
+        return _post_process(memory, y, None, activation, attributes.memory_config, None)
 
 
 def _post_process(
-    memory: MemoryState, y: Tensor, bias: Tensor | None, activation: str | None, placement: MemoryConfig
+    memory: MemoryState,
+    y: Tensor,
+    bias: Tensor | None,
+    activation: UnaryWithParam | None,
+    placement: MemoryConfig,
+    output: Tensor | None,
 ) -> tuple[MemoryState, Tensor]:
-    """Bias and activation as operations of their own: what the device does where no core grid is given."""
+    """Bias and activation as operations of their own, the last of which has the `output` tensor: so the device, without a core grid."""
     if bias is not None:
         _require_row_or_matrix(bias, y)
-        product = y
-        memory, y = add(memory, product, bias, memory_config=placement)
-        memory = deallocate(memory, product)
+        product, tiled = y, bias
+        if bias.layout is Layout.ROW_MAJOR:
+            memory, tiled = to_layout(memory, bias, TILE_LAYOUT)
+        into = given_output(output if activation is None else None)
+        memory, y = add(memory, product, tiled, memory_config=placement, **into)
+        memory = deallocate(memory, product) if tiled is bias else deallocate(memory, product, tiled)
     if activation is not None:
         before = y
-        memory, y = activate(memory, before, activation, placement)
+        memory, (y,) = launch(memory, _ACTIVATION, (before,), _Activation(activation, placement), output=output)
         memory = deallocate(memory, before)
     return memory, y
+
+
+def given_output(output: Tensor | None) -> dict[str, Any]:
+    """The keyword of an element-wise operation that is to write into `output`, if there is one."""
+    return {} if output is None else {"output_tensor": output}
 
 
 def _require_row_or_matrix(bias: Tensor, y: Tensor) -> None:
@@ -267,20 +253,26 @@ def matmul(
     transpose_b: bool = False,
     memory_config: MemoryConfig | None = None,
     dtype: DataType | None = None,
-    activation: str | None = None,
+    program_config: MatmulProgramConfig | None = None,
+    activation: Any = None,
     compute_kernel_config: ComputeKernelConfig | None = None,
     core_grid: CoreGrid | None = None,
+    output_tile: Any = None,
+    optional_output_tensor: Tensor | None = None,
 ) -> tuple[MemoryState, Tensor]:
-    """`a @ b`: `[..., m, k] x [..., k, n] -> [..., m, n]`.
+    """`a @ b`: `[..., m, k] x [..., k, n] -> [..., m, n]`; a vector `[k]` counts as a row on the left, a column on the right.
 
     Args:
         input_tensor_b: with the batch dimensions of `input_tensor_a`, or only ones in one of the two.
         transpose_a, transpose_b: exchange the last two dimensions, within the program.
         memory_config: of the output; interleaved DRAM by default.
         dtype: of the output; that of `input_tensor_a` by default.
-        activation: a key of `kernels.sfpu.ACTIVATIONS`, applied before the output is packed.
+        program_config: how the program is cut into blocks; see `tt_jax.program_configs`.
+        activation: a name or a UnaryWithParam, applied before the output is packed.
         compute_kernel_config: arithmetic; see `default_matmul_config` for what None means.
         core_grid: cores to use; one larger than the device's is cut to it.
+        output_tile: of the output; by default as high as that of `input_tensor_a` and as wide as that of `input_tensor_b`.
+        optional_output_tensor: takes the result, if its spec is the result's.
 
     Raises:
         ArgumentError: shapes, dtypes or layouts do not fit.
@@ -297,9 +289,12 @@ def matmul(
         transpose_b=transpose_b,
         memory_config=memory_config,
         dtype=dtype,
+        program_config=program_config,
         activation=activation,
         compute_kernel_config=compute_kernel_config,
         core_grid=core_grid,
+        output_tile=output_tile,
+        optional_output_tensor=optional_output_tensor,
     )
 
 
@@ -313,9 +308,12 @@ def linear(
     transpose_b: bool = False,
     memory_config: MemoryConfig | None = None,
     dtype: DataType | None = None,
-    activation: str | None = None,
+    program_config: MatmulProgramConfig | None = None,
+    activation: Any = None,
     compute_kernel_config: ComputeKernelConfig | None = None,
     core_grid: CoreGrid | None = None,
+    output_tile: Any = None,
+    optional_output_tensor: Tensor | None = None,
 ) -> tuple[MemoryState, Tensor]:
     """`activation(a @ b + bias)`; everything else as in `matmul`.
 
@@ -333,7 +331,13 @@ def linear(
         transpose_b=transpose_b,
         memory_config=memory_config,
         dtype=dtype,
+        program_config=program_config,
         activation=activation,
         compute_kernel_config=compute_kernel_config,
         core_grid=core_grid,
+        output_tile=output_tile,
+        optional_output_tensor=optional_output_tensor,
     )
+
+
+matmul.support = linear.support = Support(FLOATS, (Layout.TILE,))  # type: ignore[attr-defined]

@@ -23,13 +23,9 @@ class Problem(NamedTuple):
     @classmethod
     def of(cls, padded_a: tuple[int, ...], padded_b: tuple[int, ...]) -> "Problem":
         """The problem of two padded shapes `[..., m, k]` and `[..., k, n]`."""
-        return cls(
-            math.prod(padded_a[:-2]),
-            math.prod(padded_b[:-2]),
-            padded_a[-2] // TILE_SIZE,
-            padded_a[-1] // TILE_SIZE,
-            padded_b[-1] // TILE_SIZE,
-        )
+        tiles = lambda size: -(-size // TILE_SIZE)  # noqa: E731
+        batches = math.prod(padded_a[:-2]), math.prod(padded_b[:-2])
+        return cls(*batches, tiles(padded_a[-2]), tiles(padded_a[-1]), tiles(padded_b[-1]))
 
 
 class Blocks(NamedTuple):
@@ -44,7 +40,8 @@ def _largest_divisor(n: int, limit: int) -> int:
     return next(d for d in range(max(1, min(n, limit)), 0, -1) if n % d == 0)
 
 
-def _is_narrow(p: Problem) -> bool:
+def is_narrow(p: Problem) -> bool:
+    """Whether the output is so narrow, or the problem so small, that a one-dimensional program is chosen."""
     height = p.batch_a * p.m
     return max(height, p.n) > 8 * min(height, p.n) or min(p.m, p.k, p.n) <= 1
 
@@ -54,7 +51,7 @@ def blocks_on_grid(p: Problem, grid: CoreGrid) -> Blocks:
     if p.batch_b > 1:
         return Blocks(p.m, p.n, 1)
     rows = p.batch_a * p.m
-    if _is_narrow(p):
+    if is_narrow(p):
         inner = _largest_divisor(p.k, -(-p.k // grid.num_cores))
         if rows > p.n:
             return Blocks(-(-rows // grid.num_cores), p.n, inner)
@@ -64,7 +61,7 @@ def blocks_on_grid(p: Problem, grid: CoreGrid) -> Blocks:
 
 def inner_block_by_default(p: Problem, grid: CoreGrid, all_in_dram: bool) -> int:
     """Tiles of the inner dimension per block when no `core_grid` is given."""
-    if _is_narrow(p) or not all_in_dram:
+    if is_narrow(p) or not all_in_dram:
         return 2 if p.k % 2 == 0 else 1
     return p.k // grid.x if p.k % grid.x == 0 else 1
 

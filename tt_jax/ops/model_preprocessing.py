@@ -11,20 +11,30 @@ from tt_jax.tensor import Tensor
 
 
 def preprocess_linear_weight(
-    memory: MemoryState, weight: ArrayLike, *, dtype: DataType, memory_config: MemoryConfig = DRAM_MEMORY_CONFIG
+    memory: MemoryState,
+    weight: ArrayLike,
+    *,
+    dtype: DataType,
+    layout: Layout = Layout.TILE,
+    memory_config: MemoryConfig = DRAM_MEMORY_CONFIG,
 ) -> tuple[MemoryState, Tensor]:
-    """A linear layer's weight `[out, in]` as a TILE tensor `[in, out]`. Raises ArgumentError on another rank."""
+    """A linear layer's weight `[out, in]` as a tensor `[in, out]`. Raises ArgumentError on another rank."""
     weight = as_array("preprocess_linear_weight", "weight", weight)
     if weight.ndim != 2:
         raise ArgumentError(f"preprocess_linear_weight: `weight` must have shape [out, in], got {weight.shape}")
-    return from_array(memory, weight.T, dtype=dtype, layout=Layout.TILE, memory_config=memory_config)
+    return from_array(memory, weight.T, dtype=dtype, layout=layout, memory_config=memory_config)
 
 
 def preprocess_linear_bias(
-    memory: MemoryState, bias: ArrayLike, *, dtype: DataType, memory_config: MemoryConfig = DRAM_MEMORY_CONFIG
+    memory: MemoryState,
+    bias: ArrayLike,
+    *,
+    dtype: DataType,
+    layout: Layout = Layout.TILE,
+    memory_config: MemoryConfig = DRAM_MEMORY_CONFIG,
 ) -> tuple[MemoryState, Tensor]:
-    """A linear layer's bias `[out]` as a TILE tensor `[1, out]`. Raises ArgumentError unless it has one row."""
+    """A linear layer's bias `[out]` as a tensor `[1, out]`. Raises ArgumentError unless it has one row."""
     bias = as_array("preprocess_linear_bias", "bias", bias)
     if bias.ndim == 0 or bias.size == 0 or bias.size != bias.shape[-1]:
         raise ArgumentError(f"preprocess_linear_bias: `bias` must have shape [out], got {bias.shape}")
-    return from_array(memory, bias.reshape(1, -1), dtype=dtype, layout=Layout.TILE, memory_config=memory_config)
+    return from_array(memory, bias.reshape(1, -1), dtype=dtype, layout=layout, memory_config=memory_config)

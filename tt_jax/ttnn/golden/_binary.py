@@ -146,7 +146,7 @@ _OTHERS: dict[str, Row] = {
     "isclose": lambda torch, input_tensor_a, input_tensor_b, rtol=1e-5, atol=1e-8, equal_nan=False: torch.isclose(
         input_tensor_a, input_tensor_b, rtol=rtol, atol=atol, equal_nan=equal_nan
     ),
-    "outer": lambda torch, input_tensor_a, input_tensor_b: torch.outer(input_tensor_a.reshape(-1), input_tensor_b.reshape(-1)),
+    "outer": lambda torch, input_tensor_a, input_tensor_b: torch.outer(input_tensor_a.squeeze(), input_tensor_b.squeeze()),
     "polyval": _polyval,
     "prelu": _prelu,
     "complex_tensor": lambda torch, real, imag: torch.complex(real, imag),

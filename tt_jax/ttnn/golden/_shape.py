@@ -247,7 +247,7 @@ SHAPE: dict[str, Row] = {
     "untilize_with_unpadding": _unpadded,
     "fold": _fold,
     "bcast": _bcast,
-    "fill": lambda torch, input_tensor, value: torch.full_like(input_tensor, value),
+    "fill": lambda torch, input_tensor, fill_value: torch.full_like(input_tensor, fill_value),
     "zeros": _filled(0),
     "ones": _filled(1),
     "empty": _filled(0),

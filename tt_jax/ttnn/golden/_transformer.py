@@ -65,7 +65,7 @@ def _split_separate(
     return _heads(input_tensor, batch, num_heads), key.transpose(-1, -2) if transpose_k_heads else key, value
 
 
-def _join(torch: Any, input_tensor: Any) -> Any:
+def _join(torch: Any, input_tensor: Any, *how: Any) -> Any:
     """`[batch, heads, sequence, size]` as `[batch, sequence, heads * size]`."""
     return input_tensor.transpose(1, 2).flatten(-2)
 
@@ -163,7 +163,7 @@ def _rotary_llama(torch: Any, input_tensor: Any, cos_cache: Any, sin_cache: Any,
     return input_tensor * cos_cache[..., :length, :] + turned * sin_cache[..., :length, :]
 
 
-def _attn_matmul(torch: Any, input_tensor_a: Any, input_tensor_b: Any) -> Any:
+def _attn_matmul(torch: Any, input_tensor_a: Any, input_tensor_b: Any, *how: Any) -> Any:
     """`[q, heads, batch, k]` with `[batch, kv heads, k, n]`: `[q, heads, batch, n]`, each user by their own matrix."""
     query = input_tensor_a.transpose(0, 2)
     group = query.shape[1] // input_tensor_b.shape[1]
@@ -183,7 +183,7 @@ TRANSFORMER: dict[str, Row] = {
     "transformer.scaled_dot_product_attention": _attention,
     "transformer.joint_scaled_dot_product_attention": _joint_attention,
     "transformer.scaled_dot_product_attention_decode": _attention_decode,
-    "experimental.split_query_key_value_and_split_heads": lambda torch, input_tensor, *, num_heads=16: _split(
+    "experimental.split_query_key_value_and_split_heads": lambda torch, input_tensor, *how, num_heads=16: _split(
         torch, input_tensor, num_heads=num_heads
     ),
     "experimental.concatenate_heads": _join,

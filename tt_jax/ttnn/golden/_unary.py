@@ -10,9 +10,9 @@ from tt_jax.errors import NotModelledError
 from tt_jax.ttnn.golden._bind import Row, in_float32, unary, widened
 
 _TORCH = (
-    "abs acos acosh angle asin asinh atan atanh bitwise_not ceil conj cos cosh deg2rad digamma erf erfc erfinv exp exp2 expm1 floor "
+    "abs angle asinh atan bitwise_not ceil conj cos deg2rad digamma erf erfc erfinv exp exp2 expm1 floor "
     "frac i0 imag isfinite isinf isnan isneginf isposinf lgamma log log10 log1p log2 logical_not neg rad2deg real reciprocal relu "
-    "rsqrt sigmoid sign signbit sin sinh sqrt square tan tanh trunc"
+    "rsqrt sigmoid sign signbit sin sqrt square tan tanh trunc"
 ).split()
 _TORCH_FUNCTIONAL = "hardsigmoid hardswish mish relu6 silu softsign tanhshrink".split()
 
@@ -23,12 +23,43 @@ def _gelu(torch: Any, input_tensor: Any, *, variant: Any = None) -> Any:
 
 
 def _hardmish(torch: Any, input_tensor: Any) -> Any:
-    """x * clamp(x + 2.8, 0, 5) / 5; a bfloat16 result is truncated, as the device's vector unit stores it."""
+    """x * clamp(x / 2 + 1, 0, 1); a bfloat16 result is truncated, as the device's vector unit stores it."""
     wide = input_tensor.float()
-    result = wide * torch.clamp(wide + 2.8, 0.0, 5.0) / 5
+    result = wide * torch.clamp(0.5 * wide + 1, 0.0, 1.0)
     if input_tensor.dtype != torch.bfloat16:
         return result.to(input_tensor.dtype)
     return (result.view(torch.int32) & -0x10000).view(torch.float32).to(torch.bfloat16)
+
+
+def _inverse(name: str, limit: float, reach: str) -> Row:
+    """torch's `name`; in bfloat16, which the device packs NaN as infinity in, infinite where `x` `reach` `limit`."""
+
+    def row(torch: Any, input_tensor: Any) -> Any:
+        result = getattr(torch, name)(input_tensor)
+        if input_tensor.dtype != torch.bfloat16:
+            return result
+        outside = {"below": input_tensor < limit, "beyond": input_tensor.abs() > limit, "from": input_tensor.abs() >= limit}
+        return result.masked_fill(outside[reach], math.inf)
+
+    return row
+
+
+def _in_float64(name: str) -> Row:
+    """torch's `name`, in float64 for float32 tensors: torch's float32 overflows where the result does not."""
+
+    def row(torch: Any, input_tensor: Any) -> Any:
+        function = getattr(torch, name)
+        return function(input_tensor.double()).float() if input_tensor.dtype == torch.float32 else function(input_tensor)
+
+    return row
+
+
+def _logit(torch: Any, input_tensor: Any, eps: float | None = None) -> Any:
+    """log(x / (1 - x)) of `x` clamped to eps and 1 - eps, whichever is the lower."""
+    if eps is None or eps <= 0.5:
+        return torch.special.logit(input_tensor, eps=eps)
+    x = torch.clamp(input_tensor, 1.0 - eps, eps)
+    return torch.log(x / (1.0 - x))
 
 
 def _selu(torch: Any, input_tensor: Any, scale: float = 1.0507009873554805, alpha: float = 1.6732632423543772) -> Any:
@@ -99,6 +130,12 @@ def _functional(name: str, **defaults: float) -> Row:
 UNARY: dict[str, Row] = {
     **{name: unary(name) for name in _TORCH},
     **{name: unary(f"nn.functional.{name}") for name in _TORCH_FUNCTIONAL},
+    "acos": _inverse("acos", 1.0, "beyond"),
+    "acosh": _inverse("acosh", 1.0, "below"),
+    "asin": _inverse("asin", 1.0, "beyond"),
+    "atanh": _inverse("atanh", 1.0, "from"),
+    "cosh": _in_float64("cosh"),
+    "sinh": _in_float64("sinh"),
     "cbrt": in_float32(lambda torch, input_tensor: torch.sgn(input_tensor) * torch.abs(input_tensor) ** (1 / 3)),
     "alt_complex_rotate90": _rotate90,
     "celu": _functional("celu", alpha=1.0),
@@ -114,14 +151,14 @@ UNARY: dict[str, Row] = {
     "heaviside": lambda torch, input_tensor, value: torch.heaviside(
         input_tensor, torch.full((), value, dtype=input_tensor.dtype)
     ),
-    "i1": unary("special.i1"),
+    "i1": lambda torch, input_tensor: torch.special.i1(torch.clamp(input_tensor, -88.5, 88.5)),  # as the device clamps it
     "identity": unary("clone"),
     "is_imag": lambda torch, input_tensor: torch.real(input_tensor) == 0,
     "is_real": lambda torch, input_tensor: torch.imag(input_tensor) == 0,
     "leaky_relu": _functional("leaky_relu", negative_slope=0.01),
     "lez": lambda torch, input_tensor: input_tensor <= 0,
     "log_sigmoid": unary("nn.functional.logsigmoid"),
-    "logit": lambda torch, input_tensor, eps=None: torch.special.logit(input_tensor, eps=eps),
+    "logit": _logit,
     "ltz": lambda torch, input_tensor: input_tensor < 0,
     "multigammaln": in_float32(lambda torch, input_tensor: torch.mvlgamma(input_tensor, 4)),
     "nez": lambda torch, input_tensor: input_tensor != 0,
@@ -132,7 +169,7 @@ UNARY: dict[str, Row] = {
     "polar": lambda torch, input_tensor: torch.polar(torch.real(input_tensor), torch.imag(input_tensor)),
     "rdiv": _rdiv,
     "relu_max": lambda torch, input_tensor, upper_limit: torch.clamp(input_tensor, 0, upper_limit),
-    "relu_min": lambda torch, input_tensor, lower_limit: torch.relu(torch.clamp(input_tensor, min=lower_limit)),
+    "relu_min": lambda torch, input_tensor, lower_limit: torch.clamp(input_tensor, min=lower_limit),
     "round": lambda torch, input_tensor, decimals=0: torch.round(input_tensor, decimals=decimals or 0),
     "rpow": lambda torch, input_tensor, exponent: torch.pow(exponent, input_tensor),
     "selu": in_float32(_selu),

@@ -1,4 +1,4 @@
-"""Attention's own operations: heads, and the softmax of scores (`ttnn.transformer`)."""
+"""Heads of attention: splitting fused projections into them, and joining them again (`ttnn.transformer`)."""
 
 from typing import NamedTuple
 
@@ -7,16 +7,15 @@ from jax import Array
 from tt_jax.dtypes import FLOATS
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import heads as kernel
-from tt_jax.kernels.softmax import head_scale
-from tt_jax.layout import TILE_SIZE
+from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_dtype, require_flags, require_integer, require_options, require_rank, require_tile
-from tt_jax.ops.binary import multiply
-from tt_jax.ops.creation import deallocate
-from tt_jax.ops.data_movement import regrouped
-from tt_jax.ops.softmax import ALLOWED, scale_mask_softmax, softmax
-from tt_jax.program import Operation, active_cache, launch, require_memory, require_tensor
+from tt_jax.ops._movement import regrouped
+from tt_jax.ops._support import Support
+from tt_jax.program import Operation, launch, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
+
+__all__ = ["concatenate_heads", "split_query_key_value_and_split_heads"]
 
 _SPLIT = "split_query_key_value_and_split_heads"
 
@@ -94,6 +93,7 @@ def split_query_key_value_and_split_heads(
     num_kv_heads: int | None = None,
     transpose_key: bool = True,
     memory_config: MemoryConfig | None = None,
+    use_falcon7b_backend: bool = False,
 ) -> tuple[MemoryState, tuple[Tensor, Tensor, Tensor]]:
     """Queries, keys and values by head, of a fused projection `[b, s, (num_heads + 2 * num_kv_heads) * d]`.
 
@@ -102,6 +102,7 @@ def split_query_key_value_and_split_heads(
         num_kv_heads: `num_heads` by default.
         transpose_key: give the keys as `[b, kv, d, s]`, ready for the scores' matmul; a block float is packed anew for that.
         memory_config: of the outputs; that of the input by default.
+        use_falcon7b_backend: another program for the same result, for one key-value head.
 
     Returns the memory and q `[b, h, s, d]`, k `[b, kv, d, s]` or `[b, kv, s, d]`, v `[b, kv, s, d]`.
 
@@ -109,7 +110,7 @@ def split_query_key_value_and_split_heads(
     """
     x = require_tensor(_SPLIT, "input_tensor", input_tensor)
     require_options(_SPLIT, memory_config=memory_config)
-    require_flags(_SPLIT, transpose_key=transpose_key)
+    require_flags(_SPLIT, transpose_key=transpose_key, use_falcon7b_backend=use_falcon7b_backend)
     num_heads = require_integer(_SPLIT, "num_heads", num_heads, least=1)
     kv_heads = num_heads if num_kv_heads is None else require_integer(_SPLIT, "num_kv_heads", num_kv_heads, least=1)
     inputs = (x,) if kv_input_tensor is None else (x, require_tensor(_SPLIT, "kv_input_tensor", kv_input_tensor))
@@ -129,59 +130,5 @@ def concatenate_heads(
     return memory, y
 
 
-def _scale(operation: str, head_size: int | None) -> float:
-    return head_scale(None if head_size is None else require_integer(operation, "head_size", head_size, least=1))
-
-
-def attention_softmax(
-    memory: MemoryState,
-    tensor: Tensor,
-    *,
-    head_size: int | None = None,
-    attention_mask: Tensor | None = None,
-    causal_mask: bool = False,
-    memory_config: MemoryConfig | None = None,
-) -> tuple[MemoryState, Tensor]:
-    """Softmax over the last dimension of `tensor / sqrt(head_size) + attention_mask`, scores `[b, heads, rows, columns]`.
-
-    Without a mask it is a multiplication, then a softmax (and `causal_mask` means nothing, as in ttnn). `head_size` None means no scaling.
-
-    Raises ArgumentError unless the mask is `[b, 1, 1, columns]` (or a tile of 32 rows, of which the first counts), or, with
-    `causal_mask`, `[b, 1, rows, columns]`.
-    """
-    require_memory("attention_softmax", memory)
-    x = require_tensor("attention_softmax", "tensor", tensor)
-    require_options("attention_softmax", memory_config=memory_config)
-    require_flags("attention_softmax", causal_mask=causal_mask)
-    scale = _scale("attention_softmax", head_size)
-    if attention_mask is not None:
-        mask = require_tensor("attention_softmax", "attention_mask", attention_mask)
-        return scale_mask_softmax(memory, x, mask, scale, causal=causal_mask, in_place=False, memory_config=memory_config)
-    require_dtype("attention_softmax", "tensor", x.spec, ALLOWED)
-    require_tile("attention_softmax", "tensor", x.spec)
-    with active_cache().all_or_nothing():
-        memory, scaled = multiply(memory, x, scale, memory_config=memory_config)
-        memory, y = softmax(memory, scaled, memory_config=memory_config)
-    return deallocate(memory, scaled), y
-
-
-def attention_softmax_(
-    memory: MemoryState,
-    tensor: Tensor,
-    *,
-    head_size: int | None = None,
-    attention_mask: Tensor | None = None,
-    causal_mask: bool = False,
-) -> tuple[MemoryState, Tensor]:
-    """`attention_softmax` in place: the result takes the buffer of `tensor`, which is not to be used after that.
-
-    Raises ArgumentError without a mask: that form has no program that works in place.
-    """
-    require_memory("attention_softmax_", memory)
-    x = require_tensor("attention_softmax_", "tensor", tensor)
-    if attention_mask is None:
-        raise ArgumentError("attention_softmax_: `attention_mask` is missing; without a mask use attention_softmax")
-    mask = require_tensor("attention_softmax_", "attention_mask", attention_mask)
-    require_flags("attention_softmax_", causal_mask=causal_mask)
-    scale = _scale("attention_softmax_", head_size)
-    return scale_mask_softmax(memory, x, mask, scale, causal=causal_mask, in_place=True)
+split_query_key_value_and_split_heads.support = Support(FLOATS, (Layout.TILE,))  # type: ignore[attr-defined]
+concatenate_heads.support = Support(FLOATS, (Layout.TILE,))  # type: ignore[attr-defined]

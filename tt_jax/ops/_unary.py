@@ -1,0 +1,117 @@
+"""The one device operation behind every element-wise function of one tensor: a chain of functions in one program."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jax import Array
+
+from tt_jax.activations import UnaryOpType, UnaryWithParam, as_activation
+from tt_jax.dtypes import DataType, float32
+from tt_jax.errors import ArgumentError, NotModelledError
+from tt_jax.kernels import packer, unary, unary_integer
+from tt_jax.layout import Layout
+from tt_jax.memory import MemoryConfig, MemoryState
+from tt_jax.ops._arguments import require_options
+from tt_jax.program import Footprint, Operation, launch, require_tensor
+from tt_jax.tensor import Tensor, TensorSpec
+
+
+class UnaryAttributes(NamedTuple):
+    """What a program applies, under the name of the operation that asked, and dtype and placement of its output (None: the input's)."""
+
+    name: str
+    chain: tuple[UnaryWithParam, ...]
+    dtype: DataType | None
+    memory_config: MemoryConfig | None
+
+
+def _require_integers(name: str, chain: tuple[UnaryWithParam, ...], spec: TensorSpec) -> None:
+    limits = np.iinfo(spec.dtype.carrier)
+    for step in chain:
+        function = unary_integer.FUNCTIONS.get(step.op_type.function)
+        if function is None or spec.dtype.kernel_name not in function.dtypes:
+            allowed = ", ".join(function.dtypes) if function else "no integer"
+            raise ArgumentError(
+                f"{name}: `input_tensor` is {spec}, and the device computes {step.op_type.function} of floats and of {allowed}; "
+                "convert it with typecast"
+            )
+        for value in step.params:
+            if step.op_type is UnaryOpType.LEAKY_RELU:
+                continue  # an unsigned number has no negative part for the slope to scale
+            if value != int(value) or not limits.min <= value <= limits.max:
+                raise ArgumentError(f"{name}: {value} is no {spec.dtype.kernel_name}, which the tensor is ({spec})")
+
+
+def _output_specs(attributes: UnaryAttributes, specs: tuple[TensorSpec]) -> tuple[TensorSpec]:
+    (spec,), name = specs, attributes.name
+    dtype = attributes.dtype or spec.dtype
+    if spec.dtype.is_float:
+        for step in attributes.chain:
+            as_activation(name, step)
+    else:
+        _require_integers(name, attributes.chain, spec)
+    if dtype.is_float != spec.dtype.is_float or not (dtype.is_float or dtype is spec.dtype):
+        raise NotModelledError(
+            f"{name}: a {dtype.kernel_name} result of a {spec.dtype.kernel_name} tensor is not modelled; typecast one of them"
+        )
+    return (spec.replace(dtype=dtype, memory_config=attributes.memory_config or spec.memory_config),)
+
+
+def _kernel(attributes: UnaryAttributes, specs: tuple[TensorSpec], x: Array) -> tuple[Array]:
+    chain = tuple(step.function for step in attributes.chain)
+    source, dtype = specs[0].dtype, attributes.dtype or specs[0].dtype
+    if not source.is_float:
+        return (unary_integer.apply_chain(chain, x),)
+    dst = unary.apply_chain(chain, x, float32 in (source, dtype))
+    return (packer.pack(dst, dtype.kernel_name),)  # type: ignore[arg-type]
+
+
+def _footprint(attributes: UnaryAttributes, specs: tuple[TensorSpec], memory: MemoryState) -> Footprint | None:
+    """Two tiles of the input and two of the output on every core. Source: errors_*.json.gz (measured for bfloat16 in DRAM)."""
+    (spec,) = specs
+    sharded = any(config is not None and config.is_sharded() for config in (spec.memory_config, attributes.memory_config))
+    if spec.layout is not Layout.TILE or sharded:
+        return None
+    x, y = memory.device.grid
+    return Footprint(2 * (spec.dtype.tile_bytes + (attributes.dtype or spec.dtype).tile_bytes), (x - 1, y - 1))
+
+
+UNARY = Operation("unary", _output_specs, _kernel, footprint=_footprint)
+UNARY_IN_PLACE = Operation("unary", _output_specs, _kernel, in_place=0, footprint=_footprint)
+
+
+def output_options(
+    name: str, x: TensorSpec, memory_config: MemoryConfig | None, output_tensor: Tensor | None
+) -> tuple[DataType | None, MemoryConfig | None]:
+    """Dtype and placement of an output: those of `output_tensor` where one is given. Raises ArgumentError for no tensor."""
+    if memory_config is not None:
+        require_options(name, memory_config=memory_config)
+    if output_tensor is None:
+        return None, memory_config
+    spec = require_tensor(name, "output_tensor", output_tensor).spec
+    return (None if spec.dtype is x.dtype else spec.dtype), spec.memory_config
+
+
+def apply(
+    memory: MemoryState,
+    name: str,
+    input_tensor: Tensor,
+    chain: tuple[UnaryWithParam, ...],
+    memory_config: MemoryConfig | None,
+    output_tensor: Tensor | None,
+) -> tuple[MemoryState, Tensor]:
+    """`input_tensor` after `chain`, by one program: a new tensor, or in the buffer of `output_tensor`.
+
+    Raises ArgumentError where `name`, the operation that asks, does not take what it was given.
+    """
+    x = require_tensor(name, "input_tensor", input_tensor)
+    dtype, placement = output_options(name, x.spec, memory_config, output_tensor)
+    memory, (y,) = launch(memory, UNARY, (x,), UnaryAttributes(name, chain, dtype, placement), output_tensor)
+    return memory, y
+
+
+def number(name: str, argument: str, value: Any) -> float:
+    """`value`, if it is a number. Raises ArgumentError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        raise ArgumentError(f"{name}: `{argument}` must be a number, got {value!r}")
+    return float(value)

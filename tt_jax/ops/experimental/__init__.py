@@ -1,0 +1,1 @@
+"""The operations of `ttnn.experimental`, one file per family; `tt_jax.experimental` names them all."""

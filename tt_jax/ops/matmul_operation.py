@@ -1,0 +1,229 @@
+"""The matmul operation: its output, its arithmetic and what its program keeps in L1.
+
+`ops.matmul` has the functions that launch it.
+"""
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from jax import Array
+
+from tt_jax.activations import UnaryWithParam
+from tt_jax.compute import ComputeKernelConfig, CoreGrid, MathFidelity
+from tt_jax.devices import DeviceProfile
+from tt_jax.dtypes import FLOATS, DataType, float32, uint32
+from tt_jax.errors import ArgumentError, NotModelledError
+from tt_jax.kernels import matmul as kernel
+from tt_jax.machine import multiplies_bfloat16
+from tt_jax.memory import BufferType, MemoryConfig, MemoryState
+from tt_jax.ops._arguments import require_dtype, require_tile
+from tt_jax.ops.matmul_config import blocks_of, check_config
+from tt_jax.ops.matmul_program import (
+    Blocks,
+    Problem,
+    blocks_on_grid,
+    estimated_bytes,
+    footprint_bytes,
+    inner_block_by_default,
+    is_narrow,
+    partial_dtype,
+)
+from tt_jax.ops.matmul_sharding import output_config
+from tt_jax.program import Footprint, Operation
+from tt_jax.program_configs import MatmulProgramConfig
+from tt_jax.tensor import TensorSpec
+from tt_jax.tile import Tile
+
+
+class Matmul(NamedTuple):
+    """Attributes of a launch. `activation` is what the program itself applies."""
+
+    transpose_a: bool
+    transpose_b: bool
+    dtype: DataType
+    memory_config: MemoryConfig
+    device_grid: CoreGrid
+    core_grid: CoreGrid | None
+    activation: UnaryWithParam | None
+    compute: ComputeKernelConfig
+    program_config: MatmulProgramConfig | None = None
+    tile: Tile | None = None
+
+
+_NAME = "matmul/linear"
+
+
+def _output_specs(attributes: Matmul, specs: tuple[TensorSpec, ...]) -> tuple[TensorSpec]:
+    for argument, spec in zip(("input_tensor_a", "input_tensor_b", "bias"), specs, strict=False):
+        require_dtype(_NAME, argument, spec, FLOATS)
+        require_tile(_NAME, argument, spec)
+        if len(spec.shape) < 2 and argument != "bias":
+            raise ArgumentError(f"{_NAME}: `{argument}` must be a matrix or a batch of them, got {spec}")
+    a, b = _turned(attributes, specs[0].shape, specs[1].shape)
+    if not attributes.dtype.is_float and attributes.dtype is not uint32:
+        raise ArgumentError(f"{_NAME}: `dtype` must be a float dtype, got {attributes.dtype.kernel_name}")
+    if a[-1] != b[-2]:
+        raise ArgumentError(
+            f"{_NAME}: the inner dimensions differ: input_tensor_a {a} has width {a[-1]}, input_tensor_b {b} has height {b[-2]}; "
+            "transpose_a or transpose_b turn one around"
+        )
+    batch_a, batch_b = a[:-2], b[:-2]
+    if math.prod(batch_b) == 1:
+        batch = (1,) * (len(batch_b) - len(batch_a)) + batch_a
+    elif math.prod(batch_a) == 1 or _trimmed(batch_a) == _trimmed(batch_b):
+        batch = (1,) * (len(batch_a) - len(batch_b)) + batch_b
+    else:
+        raise ArgumentError(
+            f"{_NAME}: batch dimensions {batch_a} and {batch_b} differ; they must be equal, or only ones in one of the inputs"
+        )
+    if attributes.core_grid is not None and attributes.activation is not None and math.prod(batch_b) > 1:
+        raise ArgumentError(
+            f"{_NAME}: a program with a core grid applies no activation where input_tensor_b is a batch {batch_b}"
+        )
+    shape = (*batch, a[-2], b[-1])
+    for bias in specs[2:]:
+        if bias.shape[-1:] != b[-1:] or not is_one_row(bias.shape):
+            raise ArgumentError(f"linear: `bias` must have one row of {b[-1]} values, the width of the result; got {bias}")
+        shape = (1,) * (len(bias.shape) - len(shape)) + shape
+    if attributes.program_config is not None:
+        placements = [attributes.memory_config, *(spec.memory_config for spec in specs)]
+        sharded = any(config.is_sharded() for config in placements)
+        check_config(
+            attributes.program_config,
+            _problem(attributes, specs),
+            attributes.device_grid,
+            attributes.compute.fp32_dest_acc_en,
+            sharded=sharded,
+        )
+    config = output_config(
+        attributes.memory_config,
+        _problem(attributes, specs),
+        specs[0].memory_config,
+        attributes.program_config,
+        attributes.core_grid,
+        attributes.device_grid,
+    )
+    tile = attributes.tile or Tile((specs[0].tile.tile_shape[0], specs[1].tile.tile_shape[1]))
+    return (TensorSpec(shape, attributes.dtype, specs[0].layout, config, tile),)
+
+
+def is_one_row(shape: tuple[int, ...]) -> bool:
+    """Whether a shape has one row in all."""
+    return math.prod(shape[:-1]) == 1
+
+
+def _trimmed(batch: tuple[int, ...]) -> tuple[int, ...]:
+    """`batch` without leading ones."""
+    first = next((i for i, size in enumerate(batch) if size != 1), len(batch))
+    return batch[first:]
+
+
+def _turned(attributes: Matmul, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Two shapes as the product sees them."""
+    if attributes.transpose_a:
+        a = (*a[:-2], a[-1], a[-2])
+    if attributes.transpose_b:
+        b = (*b[:-2], b[-1], b[-2])
+    return a, b
+
+
+def _problem(attributes: Matmul, specs: tuple[TensorSpec, ...]) -> Problem:
+    return Problem.of(*_turned(attributes, specs[0].padded_shape, specs[1].padded_shape))
+
+
+def all_in_dram(placements: Iterable[MemoryConfig]) -> bool:
+    """Whether everything is interleaved in DRAM."""
+    return all(placement.buffer_type is BufferType.DRAM and not placement.is_sharded() for placement in placements)
+
+
+def _kernel(attributes: Matmul, specs: tuple[TensorSpec, ...], a: Array, b: Array, bias: Array | None = None) -> tuple[Array]:
+    if not attributes.dtype.is_float:
+        raise NotModelledError(
+            f"{_NAME}: what the packer makes of a float destination as {attributes.dtype.kernel_name} is not modelled; typecast the result"
+        )
+    compute, problem = attributes.compute, _problem(attributes, specs)
+    if attributes.program_config is not None:
+        inner = blocks_of(attributes.program_config, problem).inner
+    elif attributes.core_grid is not None:
+        inner = blocks_on_grid(problem, attributes.core_grid).inner
+    else:
+        in_dram = all_in_dram([attributes.memory_config, *(spec.memory_config for spec in specs[:2])])
+        inner = inner_block_by_default(problem, attributes.device_grid, in_dram)
+    partial = partial_dtype(problem.k, inner, attributes.dtype, compute.fp32_dest_acc_en, compute.packer_l1_acc)
+    (out,) = _output_specs(attributes, specs)
+    if attributes.transpose_a:
+        a = a.swapaxes(-2, -1)
+    if attributes.transpose_b:
+        b = b.swapaxes(-2, -1)
+    if bias is not None:
+        bias = bias.reshape(-1)
+    y = kernel.matmul(
+        a,
+        b,
+        bias,
+        dtype=attributes.dtype.kernel_name,  # type: ignore[arg-type]
+        fidelity=compute.math_fidelity.name,  # type: ignore[arg-type]
+        fp32_dest=compute.fp32_dest_acc_en,
+        partial=partial.kernel_name,  # type: ignore[arg-type]
+        activation=None if attributes.activation is None else attributes.activation.function,
+        widen=b.ndim == 2 and not multiplies_bfloat16(),  # of a batch of matrices, the copies cost more than they save
+    )
+    return (y.reshape(out.shape),)
+
+
+def _footprint(attributes: Matmul, specs: tuple[TensorSpec, ...], memory: MemoryState) -> Footprint | None:
+    """Known for interleaved tensors, none turned around, no first input broadcast over a batch.
+
+    With a program config it is the config's; with a core grid that of the program chosen, if it fits uncut; with neither, and all in
+    DRAM, the program is cut down until it fits, so only the smallest is checked.
+    """
+    grid, config = attributes.core_grid, attributes.program_config
+    placements = [attributes.memory_config, *(spec.memory_config for spec in specs)]
+    if attributes.transpose_a or attributes.transpose_b or any(p.is_sharded() for p in placements):
+        return None
+    problem = _problem(attributes, specs)
+    if problem.batch_b > 1 and (problem.batch_a == 1 or grid is None):
+        return None
+    in0, in1 = specs[0].dtype, specs[1].dtype
+    bias = specs[2].dtype if len(specs) > 2 else None
+    compute, out = attributes.compute, attributes.dtype
+    if config is not None:
+        blocks, used = blocks_of(config, problem), getattr(config, "grid", attributes.device_grid)
+    elif grid is not None:
+        blocks, used = blocks_on_grid(problem, grid), grid
+    elif all_in_dram(placements) and not is_narrow(problem):
+        blocks, used = Blocks(1, 1, 1), attributes.device_grid
+    else:
+        return None
+    lowest = memory.lowest_occupied(BufferType.L1) or memory.device.l1_size
+    available = lowest - memory.region(BufferType.L1).start
+    fits = estimated_bytes(problem, blocks, in0, in1, out, bias, compute.fp32_dest_acc_en) <= available
+    if config is None and fits is (grid is None):
+        return None
+    partial = partial_dtype(problem.k, blocks.inner, out, compute.fp32_dest_acc_en, compute.packer_l1_acc)
+    size = footprint_bytes(problem, blocks, in0, in1, out, bias, partial)
+    return Footprint(size, (used.x - 1, used.y - 1))
+
+
+MATMUL = Operation("matmul", _output_specs, _kernel, footprint=_footprint)
+
+
+def default_matmul_config(
+    device: DeviceProfile, a: DataType, b: DataType, out: DataType, has_program: bool
+) -> ComputeKernelConfig:
+    """What a matmul computes with if it is not told.
+
+    LoFi with a core grid or a program config (`has_program`), or if both inputs are block floats; HiFi4 for two float32
+    inputs (HiFi3 on Wormhole); else HiFi2.
+    A 32-bit Dst, and no accumulation in L1, for a float32 output. Source: spec/numerics.md section 3.7 (read in source; measured for
+    bfloat16 and bfloat8_b inputs).
+    """
+    if a is float32 and b is float32:
+        fidelity = MathFidelity.HiFi3 if device.arch == "wormhole" else MathFidelity.HiFi4
+    elif has_program or (a.is_block_float and b.is_block_float):
+        fidelity = MathFidelity.LoFi
+    else:
+        fidelity = MathFidelity.HiFi2
+    wide = out is float32
+    return ComputeKernelConfig(fidelity, math_approx_mode=False, fp32_dest_acc_en=wide, packer_l1_acc=not wide)

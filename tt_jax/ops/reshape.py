@@ -1,0 +1,156 @@
+"""Another shape for the same values: reshape and what ttnn derives from it."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from jax import Array
+
+from tt_jax.dtypes import DataType, bfloat8_b
+from tt_jax.errors import ArgumentError, NotModelledError
+from tt_jax.kernels.tilize import padded_shape as whole_tiles
+from tt_jax.layout import TILE_SIZE, Layout
+from tt_jax.memory import MemoryConfig, MemoryState
+from tt_jax.ops._arguments import normalize_dim, require_integer, require_integers, require_options
+from tt_jax.ops._movement import by_way_of_bfloat16, movement, run, same_view, supports, target
+from tt_jax.ops._support import Support
+from tt_jax.program import require_tensor
+from tt_jax.tensor import Tensor, TensorSpec
+
+__all__ = ["reshape", "reshape_on_device", "squeeze", "squeeze_from_4D", "unsqueeze", "unsqueeze_to_4D", "view"]
+
+
+def _kernel(shape: tuple[int, ...], x: Array) -> Array:
+    return x.reshape(shape)
+
+
+_RESHAPE = movement("reshape", _kernel)
+
+
+def _resolve_shape(operation: str, shape: Sequence[int], volume: int, was: tuple[int, ...]) -> tuple[int, ...]:
+    shape = require_integers(operation, "shape", shape)
+    if shape.count(-1) == 1:
+        known = math.prod(s for s in shape if s != -1)
+        if known and volume % known == 0:
+            shape = tuple(volume // known if s == -1 else s for s in shape)
+    if any(s < 0 for s in shape) or math.prod(shape) != volume:
+        raise ArgumentError(
+            f"{operation}: {was} has {volume} elements and cannot become {shape}; at most one dimension may be -1"
+        )
+    return shape
+
+
+def _is_view(x: TensorSpec, shape: tuple[int, ...]) -> bool:
+    """Whether the pages of `x` are those of `shape` too. Source: reference data, op_specs and mha_traces (measured)."""
+    if not shape or not x.shape or x.shape[-1] != shape[-1]:
+        return x.shape == shape
+    if x.layout is Layout.ROW_MAJOR:
+        return True
+    height, was = (shape[-2] if len(shape) > 1 else 1), (x.shape[-2] if len(x.shape) > 1 else 1)
+    return height == was or (height % TILE_SIZE == 0 and was % TILE_SIZE == 0)
+
+
+def reshape(
+    memory: MemoryState,
+    input_tensor: Tensor,
+    shape: Sequence[int],
+    padded_shape: Sequence[int] | None = None,
+    *,
+    memory_config: MemoryConfig | None = None,
+    pad_value: float | None = None,
+    reshape_tile_mode: Any = None,
+    recreate_mapping_tensor: bool | None = None,
+    skip_padding_fill: bool = False,
+) -> tuple[MemoryState, Tensor]:
+    """`input_tensor` with another shape of the same volume; one dimension may be -1.
+
+    A view, sharing the buffer, where the pages stay what they are: the last dimension is kept and, in TILE layout, the one
+    before it is kept or both are whole tiles. Otherwise a program makes a new buffer.
+
+    `pad_value`, `reshape_tile_mode`, `recreate_mapping_tensor` and `skip_padding_fill` say how ttnn fills tile padding and
+    caches its table of segments: neither is modelled, and no value depends on them.
+
+    Raises ArgumentError if the volumes differ, NotModelledError for a `padded_shape` that is not `shape` in whole tiles.
+    """
+    del pad_value, reshape_tile_mode, recreate_mapping_tensor, skip_padding_fill
+    x = require_tensor("reshape", "input_tensor", input_tensor)
+    wanted = _resolve_shape("reshape", shape, math.prod(x.shape), x.shape)
+    _require_natural_padding(x, wanted, padded_shape)
+    require_options("reshape", memory_config=memory_config)
+    if _is_view(x.spec, wanted) and memory_config in (None, x.memory_config):
+        return memory, same_view("reshape", memory, x, wanted)
+    spec = target("reshape", x.spec, wanted, memory_config)
+    if x.dtype is bfloat8_b:
+        return by_way_of_bfloat16(
+            memory, x, spec.memory_config, lambda m, wide: reshape(m, wide, wanted, memory_config=memory_config)
+        )
+    return run(memory, _RESHAPE, (x,), spec, wanted)
+
+
+def _require_natural_padding(x: Tensor, shape: tuple[int, ...], padded: Sequence[int] | None) -> None:
+    if padded is None:
+        return
+    natural = whole_tiles(shape) if x.layout is Layout.TILE else shape
+    if require_integers("reshape", "padded_shape", padded) != natural:
+        raise NotModelledError(
+            f"reshape: padded shape {tuple(padded)} is not modelled; {shape} in {x.layout.name} layout is padded to {natural}"
+        )
+
+
+def reshape_on_device(
+    memory: MemoryState, input_tensor: Tensor, W: int, Z: int, Y: int, X: int, *, memory_config: MemoryConfig | None = None
+) -> tuple[MemoryState, Tensor]:
+    """`input_tensor` with shape `(W, Z, Y, X)`; as `reshape`, one of them may be -1."""
+    return reshape(memory, input_tensor, (W, Z, Y, X), memory_config=memory_config)
+
+
+def view(memory: MemoryState, input_tensor: Tensor, shape: Sequence[int]) -> tuple[MemoryState, Tensor]:
+    """`input_tensor` with another shape in the same buffer. Raises ArgumentError where `reshape` would move values."""
+    x = require_tensor("view", "input_tensor", input_tensor)
+    wanted = _resolve_shape("view", shape, math.prod(x.shape), x.shape)
+    if not _is_view(x.spec, wanted):
+        raise ArgumentError(
+            f"view: {x.spec} cannot be seen as {wanted}: the last dimension must stay and, in TILE layout, the one before it must "
+            "stay or both be whole tiles; use reshape, which moves the values"
+        )
+    return memory, same_view("view", memory, x, wanted)
+
+
+def unsqueeze(memory: MemoryState, input_tensor: Tensor, dim: int) -> tuple[MemoryState, Tensor]:
+    """`input_tensor` with a dimension of one before `dim` (negative: counted from the end of the result); as `reshape`."""
+    x = require_tensor("unsqueeze", "input_tensor", input_tensor)
+    dim = normalize_dim("unsqueeze", dim, len(x.shape) + 1)
+    return reshape(memory, x, (*x.shape[:dim], 1, *x.shape[dim:]))
+
+
+def squeeze(memory: MemoryState, input_tensor: Tensor, dim: int | Sequence[int] | None = None) -> tuple[MemoryState, Tensor]:
+    """`input_tensor` without those of the dimensions `dim` (all, by default) that are one; as `reshape`."""
+    x = require_tensor("squeeze", "input_tensor", input_tensor)
+    rank = len(x.shape)
+    if dim is None:
+        chosen = set(range(rank))
+    else:
+        dims = require_integers("squeeze", "dim", dim) if isinstance(dim, Sequence) else (dim,)
+        chosen = {normalize_dim("squeeze", d, rank) for d in dims}
+    return reshape(memory, x, tuple(size for d, size in enumerate(x.shape) if size != 1 or d not in chosen))
+
+
+def unsqueeze_to_4D(memory: MemoryState, tensor: Tensor) -> tuple[MemoryState, Tensor]:
+    """`tensor` with leading dimensions of one, up to rank 4. Raises ArgumentError for a higher rank."""
+    x = require_tensor("unsqueeze_to_4D", "tensor", tensor)
+    if len(x.shape) > 4:
+        raise ArgumentError(f"unsqueeze_to_4D: {x.spec} has rank {len(x.shape)} already; at most 4 is expected")
+    return reshape(memory, x, (1,) * (4 - len(x.shape)) + x.shape)
+
+
+def squeeze_from_4D(memory: MemoryState, tensor: Tensor, rank: int) -> tuple[MemoryState, Tensor]:
+    """`tensor` of rank 4 without its leading dimensions, down to `rank`. Raises ArgumentError if one of them is not one."""
+    x = require_tensor("squeeze_from_4D", "tensor", tensor)
+    rank = require_integer("squeeze_from_4D", "rank", rank, 1)
+    dropped = x.shape[: 4 - rank]
+    if len(x.shape) != 4 or rank > 4 or any(size != 1 for size in dropped):
+        raise ArgumentError(f"squeeze_from_4D: {x.spec} must have rank 4 and leading ones to become rank {rank}")
+    return reshape(memory, x, x.shape[4 - rank :])
+
+
+supports(Support(tuple(DataType)), reshape, reshape_on_device, view, squeeze, unsqueeze, unsqueeze_to_4D, squeeze_from_4D)

@@ -1,0 +1,1 @@
+"""The operations of `ttnn.transformer`, one file per family; `tt_jax.transformer` names them all."""
