@@ -25,12 +25,7 @@ from tt_jax.kernels.reduction import in_dst, mean_from, row_sum
 
 def _inverse_root(x: Array) -> Array:
     """`1 / sqrt(x)`; infinity for what is not positive, since Dst has no NaN (measured)."""
-    return jnp.where(x > 0, lax.rsqrt(jnp.where(x > 0, x, 1.0)), jnp.inf)
-
-
-def _exact_inverse_root(x: Array) -> Array:
-    positive = jnp.where(x > 0, x, 1.0)
-    return jnp.where(x > 0, 1.0 / jnp.sqrt(positive), jnp.inf)
+    return jnp.where(x > 0, 1.0 / jnp.sqrt(jnp.where(x > 0, x, 1.0)), jnp.inf)
 
 
 def normalize(
@@ -71,7 +66,7 @@ def normalize(
         d = stored(fpu_sum(d, -mean(d)))
     if variance is None:
         variance = mean(stored(rounding.widen(fpu_product(d, d, fidelity, fp32_dest))))
-    scale = stored(_exact_inverse_root(in_dst(variance + np.float32(epsilon), fp32_dest)))
+    scale = stored(_inverse_root(in_dst(variance + np.float32(epsilon), fp32_dest)))
     y = rounding.widen(fpu_product(d, scale, fidelity, fp32_dest))
     if weight is not None:
         y = rounding.widen(fpu_product(stored(y), operand(weight, fp32_dest), fidelity, fp32_dest))

@@ -155,7 +155,7 @@ KINKED = {
     "logical_not_unary": ((), lambda x: x == 0, -5, 5),
     "signbit": ((), np.signbit, -5, 5),
     "unary_gt": ((1.0,), lambda x: x > 1, -5, 5),
-    "add_unary_sfpu": ((1.414,), lambda x: x + 1.414, -1, 1),
+    "add_unary_sfpu": ((1.414,), lambda x: x + 1.414, 0, 0.01),
     "mul_unary_sfpu": ((1.5,), lambda x: x * 1.5, -5, 5),
     "rsub": ((9.87,), lambda x: 9.87 - x, -5, 5),
     "rdiv": ((3.0, 2.0), lambda x: np.floor(3 / x), 0.5, 5),

@@ -10,7 +10,7 @@ import tt_jax as tt
 from recordings import DEVICE
 from tt_jax.kernels import rounding
 from tt_jax.kernels import unary as kernels
-from tt_jax.ops import unary, unary_parametric
+from tt_jax.ops import unary
 
 FAST = {"fast_and_approximate_mode": True}
 # Recorded name: file, function and its parameters; the operation and its options.
@@ -19,10 +19,10 @@ RECORDED = {
     "square": ("activations", "square", (), unary.square, {}),
     "sqrt": ("activations", "sqrt", (), unary.sqrt, {}),
     "tanh": ("activations", "tanh", (0.0,), unary.tanh, {}),
-    "sigmoid": ("activations", "sigmoid", (4.0, 0.0), unary_parametric.sigmoid, {}),
+    "sigmoid": ("activations", "sigmoid", (4.0, 0.0), unary.sigmoid, {}),
     "silu": ("activations", "silu", (), unary.silu, {}),
-    "gelu": ("activations", "gelu", (0.0,), unary_parametric.gelu, {}),
-    "gelu_fast": ("unary", "gelu", (1.0,), unary_parametric.gelu, FAST),
+    "gelu": ("activations", "gelu", (0.0,), unary.gelu, {}),
+    "gelu_fast": ("unary", "gelu", (1.0,), unary.gelu, FAST),
     "exp": ("exp", "exp", (0.0,), unary.exp, {}),
     "exp_fast": ("exp", "exp", (1.0,), unary.exp, FAST),
     "reciprocal": ("unary", "recip", (), unary.reciprocal, {}),
@@ -30,7 +30,7 @@ RECORDED = {
     "rsqrt_fast": ("unary", "rsqrt", (1.0,), unary.rsqrt, FAST),
     "log": ("unary", "log", (0.0,), unary.log, {}),
     "erf": ("unary", "erf", (0.0,), unary.erf, {}),
-    "sigmoid_accurate": ("unary", "sigmoid", (4.0, 0.0), unary_parametric.sigmoid_accurate, {}),
+    "sigmoid_accurate": ("unary", "sigmoid", (4.0, 0.0), unary.sigmoid_accurate, {}),
 }
 
 

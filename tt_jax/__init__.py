@@ -11,12 +11,21 @@ Every operation takes the memory first and returns it first; after that, names, 
 
 from importlib.metadata import version
 
+from tt_jax import experimental as experimental
 from tt_jax import kernels as kernels
 from tt_jax import model_preprocessing as model_preprocessing
 from tt_jax import transformer as transformer
+from tt_jax.activations import GeluVariant as GeluVariant
+from tt_jax.activations import SigmoidMode as SigmoidMode
+from tt_jax.activations import UnaryOpType as UnaryOpType
+from tt_jax.activations import UnaryWithParam as UnaryWithParam
 from tt_jax.compute import ComputeKernelConfig as ComputeKernelConfig
 from tt_jax.compute import CoreGrid as CoreGrid
 from tt_jax.compute import MathFidelity as MathFidelity
+from tt_jax.conv_configs import *
+from tt_jax.cores import CoreCoord as CoreCoord
+from tt_jax.cores import CoreRange as CoreRange
+from tt_jax.cores import CoreRangeSet as CoreRangeSet
 from tt_jax.devices import E150 as E150
 from tt_jax.devices import N150 as N150
 from tt_jax.devices import N300 as N300
@@ -45,33 +54,32 @@ from tt_jax.layout import TILE_LAYOUT as TILE_LAYOUT
 from tt_jax.layout import TILE_SIZE as TILE_SIZE
 from tt_jax.layout import Layout as Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG as DRAM_MEMORY_CONFIG
+from tt_jax.memory import L1_BLOCK_SHARDED_MEMORY_CONFIG as L1_BLOCK_SHARDED_MEMORY_CONFIG
+from tt_jax.memory import L1_HEIGHT_SHARDED_MEMORY_CONFIG as L1_HEIGHT_SHARDED_MEMORY_CONFIG
 from tt_jax.memory import L1_MEMORY_CONFIG as L1_MEMORY_CONFIG
+from tt_jax.memory import L1_WIDTH_SHARDED_MEMORY_CONFIG as L1_WIDTH_SHARDED_MEMORY_CONFIG
 from tt_jax.memory import Block as Block
 from tt_jax.memory import Buffer as Buffer
 from tt_jax.memory import BufferType as BufferType
 from tt_jax.memory import MemoryConfig as MemoryConfig
 from tt_jax.memory import MemoryState as MemoryState
 from tt_jax.memory import MemoryView as MemoryView
+from tt_jax.memory import NdShardSpec as NdShardSpec
+from tt_jax.memory import ShardOrientation as ShardOrientation
+from tt_jax.memory import ShardSpec as ShardSpec
+from tt_jax.memory import ShardStrategy as ShardStrategy
 from tt_jax.memory import TensorMemoryLayout as TensorMemoryLayout
-from tt_jax.ops.binary import add as add
-from tt_jax.ops.binary import multiply as multiply
-from tt_jax.ops.binary import subtract as subtract
+from tt_jax.memory import create_sharded_memory_config as create_sharded_memory_config
+from tt_jax.normalization_configs import *
+from tt_jax.operations import *
 from tt_jax.ops.creation import deallocate as deallocate
 from tt_jax.ops.creation import from_array as from_array
 from tt_jax.ops.creation import to_array as to_array
-from tt_jax.ops.data_movement import permute as permute
-from tt_jax.ops.data_movement import reshape as reshape
-from tt_jax.ops.data_movement import transpose as transpose
-from tt_jax.ops.layout import reallocate as reallocate
-from tt_jax.ops.layout import to_layout as to_layout
-from tt_jax.ops.layout import to_memory_config as to_memory_config
-from tt_jax.ops.layout import typecast as typecast
-from tt_jax.ops.matmul import linear as linear
-from tt_jax.ops.matmul import matmul as matmul
-from tt_jax.ops.softmax import softmax as softmax
 from tt_jax.program import ProgramCache as ProgramCache
 from tt_jax.program import active_cache as active_cache
+from tt_jax.program_configs import *
 from tt_jax.tensor import Tensor as Tensor
 from tt_jax.tensor import TensorSpec as TensorSpec
+from tt_jax.tile import Tile as Tile
 
 __version__ = version("tt-jax")

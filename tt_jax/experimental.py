@@ -16,14 +16,18 @@ from tt_jax.ops.experimental.matmul import minimal_matmul as minimal_matmul
 from tt_jax.ops.experimental.paged_cache import paged_fill_cache as paged_fill_cache
 from tt_jax.ops.experimental.paged_cache import paged_fused_update_cache as paged_fused_update_cache
 from tt_jax.ops.experimental.paged_cache import paged_update_cache as paged_update_cache
+from tt_jax.ops.experimental.reduction import fast_reduce_nc as fast_reduce_nc
 from tt_jax.ops.experimental.rotary import rotary_embedding as rotary_embedding
 from tt_jax.ops.experimental.rotary import rotary_embedding_hf as rotary_embedding_hf
 from tt_jax.ops.experimental.rotary import rotary_embedding_llama as rotary_embedding_llama
+from tt_jax.ops.layout import typecast as typecast
+from tt_jax.ops.reshape import view as view
 
 __all__ = [
     "attn_matmul",
     "attn_matmul_from_cache",
     "concatenate_heads",
+    "fast_reduce_nc",
     "group_attn_matmul",
     "minimal_matmul",
     "nlp_concat_heads",
@@ -40,4 +44,6 @@ __all__ = [
     "rotary_embedding_hf",
     "rotary_embedding_llama",
     "split_query_key_value_and_split_heads",
+    "typecast",
+    "view",
 ]

@@ -201,6 +201,7 @@ def launch(
         if type(x) is Tensor and not memory.is_live(x.buffer):
             require_live(operation.name, memory, x, i)
     after = memory
+    buffers: list[Buffer]
     placements = program.placements
     if operation.in_place is not None:
         buffers = [inputs[operation.in_place].buffer]  # type: ignore[union-attr]

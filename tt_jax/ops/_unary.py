@@ -1,17 +1,19 @@
 """The one device operation behind every element-wise function of one tensor: a chain of functions in one program."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from jax import Array
 
 from tt_jax.activations import UnaryOpType, UnaryWithParam, as_activation
-from tt_jax.dtypes import DataType, float32
+from tt_jax.dtypes import FLOATS, DataType, float32
 from tt_jax.errors import ArgumentError, NotModelledError
 from tt_jax.kernels import packer, unary, unary_integer
 from tt_jax.layout import Layout
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_options
+from tt_jax.ops._support import Support
 from tt_jax.program import Footprint, Operation, launch, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
@@ -115,3 +117,25 @@ def number(name: str, argument: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise ArgumentError(f"{name}: `{argument}` must be a number, got {value!r}")
     return float(value)
+
+
+_INTEGERS = (DataType.INT32, DataType.UINT32, DataType.UINT16, DataType.UINT8, DataType.INT8)
+
+
+def integers_of(op_type: UnaryOpType) -> tuple[DataType, ...]:
+    """The integer dtypes that a function takes."""
+    function = unary_integer.FUNCTIONS.get(op_type.function)
+    return tuple(dtype for dtype in _INTEGERS if function is not None and dtype.kernel_name in function.dtypes)
+
+
+_F = TypeVar("_F", bound=Callable[..., tuple[MemoryState, Tensor]])
+
+
+def supports(op_type: UnaryOpType, floats: tuple[DataType, ...] = FLOATS) -> Callable[[_F], _F]:
+    """Mark an operation with the dtypes of its function."""
+
+    def mark(operation: _F) -> _F:
+        operation.support = Support(floats + integers_of(op_type))  # type: ignore[attr-defined]
+        return operation
+
+    return mark

@@ -54,8 +54,8 @@ def _require_type(kind: object, padding_idx: int | None, rows: int) -> None:
     name = getattr(kind, "name", None)
     if name not in EmbeddingsType.__members__:
         raise ArgumentError(f"embedding: `embeddings_type` must be an EmbeddingsType, got {kind!r}")
-    if (name == "PADDED") != (padding_idx is not None):
-        raise ArgumentError("embedding: `padding_idx` goes with EmbeddingsType.PADDED, and only with it")
+    if name == "PADDED" and padding_idx is None:
+        raise ArgumentError("embedding: EmbeddingsType.PADDED needs `padding_idx`, the row that padding has")
     if padding_idx is not None and require_integer("embedding", "padding_idx", padding_idx, 0) >= rows:
         raise ArgumentError(f"embedding: `padding_idx` {padding_idx} is no row of a table of {rows}")
     if name == "BINARY" and rows != 2:
@@ -80,7 +80,8 @@ def embedding(
     ones if any. Of indices with more rows than `batch`, the first dimension, the first `batch` are taken, as ttnn does.
     The result lies where the indices do and has the layout of `weight`, unless said otherwise; `weight` is untilized first.
     A TILE result is made at once if `length` and `width` are whole tiles, else tilized; a `dtype` of bfloat8_b is cast at
-    the end. An index out of range reads NaN. Source: op_specs (measured).
+    the end. An index out of range reads NaN. `padding_idx` names a row like any other: it matters to the device's gradient.
+    Source: op_specs (measured).
 
     Raises ArgumentError for other dtypes or shapes, and where `padding_idx` or `embeddings_type` contradict the table.
     """

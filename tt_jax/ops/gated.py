@@ -12,8 +12,7 @@ from tt_jax.ops._movement import Composite
 from tt_jax.ops._support import Support
 from tt_jax.ops.binary import multiply
 from tt_jax.ops.slice import slice
-from tt_jax.ops.unary import relu, silu
-from tt_jax.ops.unary_parametric import gelu, sigmoid
+from tt_jax.ops.unary import gelu, relu, sigmoid, silu
 from tt_jax.program import active_cache, require_live, require_tensor
 from tt_jax.tensor import Tensor
 

@@ -1,4 +1,4 @@
-"""Element-wise functions of one tensor without parameters of their own: one row an operation.
+"""Element-wise functions of one tensor without parameters: one row an operation; and gelu and sigmoid, which have variants.
 
 All run as one program and keep the dtype, layout and placement of their input, unless `memory_config` or `output_tensor` says
 otherwise. Values: `tt_jax.kernels.unary` (floats), `tt_jax.kernels.unary_integer` (integers, exact).
@@ -6,24 +6,23 @@ otherwise. Values: `tt_jax.kernels.unary` (floats), `tt_jax.kernels.unary_intege
 
 from typing import Protocol
 
-from tt_jax.activations import UnaryOpType, UnaryWithParam
+from tt_jax.activations import GeluVariant, SigmoidMode, UnaryOpType, UnaryWithParam
 from tt_jax.dtypes import FLOATS, DataType
 from tt_jax.errors import ArgumentError
-from tt_jax.kernels import unary_integer
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_dtype, require_flags
 from tt_jax.ops._support import Support
-from tt_jax.ops._unary import UNARY_IN_PLACE, UnaryAttributes, apply, output_options
+from tt_jax.ops._unary import UNARY_IN_PLACE, UnaryAttributes, apply, integers_of, output_options, supports
 from tt_jax.program import launch, require_tensor
 from tt_jax.tensor import Tensor
 
 __all__ = [
     "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "bitwise_not", "cbrt", "ceil", "cos",
-    "cosh", "deg2rad", "digamma", "eqz", "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "floor", "frac", "gez", "gtz",
+    "cosh", "deg2rad", "digamma", "eqz", "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "floor", "frac", "gelu", "gez", "gtz",
     "hardmish", "hardsigmoid", "hardswish", "i0", "i1", "identity", "isfinite", "isinf", "isnan", "isneginf", "isposinf",
     "lez", "lgamma", "log", "log10", "log1p", "log2", "log_sigmoid", "logical_not", "logical_not_", "ltz", "mish", "neg",
-    "nez", "rad2deg", "reciprocal", "relu", "relu6", "rsqrt", "sign", "signbit", "silu", "sin", "sinh", "softsign", "sqrt",
-    "square", "swish", "tan", "tanh", "tanhshrink", "trunc",
+    "nez", "rad2deg", "reciprocal", "relu", "relu6", "rsqrt", "sigmoid", "sigmoid_accurate", "sign", "signbit", "silu",
+    "sin", "sinh", "softsign", "sqrt", "square", "swish", "tan", "tanh", "tanhshrink", "trunc",
 ]  # fmt: skip
 
 
@@ -58,16 +57,9 @@ class FastUnary(Protocol):
     ) -> tuple[MemoryState, Tensor]: ...
 
 
-_INTEGERS = (DataType.INT32, DataType.UINT32, DataType.UINT16, DataType.UINT8, DataType.INT8)
 _RAISES = """
 
 Raises ArgumentError for a dtype that it does not take; DeallocatedError and OutOfMemoryError as `launch`."""
-
-
-def integers_of(op_type: UnaryOpType) -> tuple[DataType, ...]:
-    """The integer dtypes that a function takes."""
-    function = unary_integer.FUNCTIONS.get(op_type.function)
-    return tuple(dtype for dtype in _INTEGERS if function is not None and dtype.kernel_name in function.dtypes)
 
 
 def _unary(name: str, op_type: UnaryOpType, doc: str, *parameters: float, floats: tuple[DataType, ...] = FLOATS) -> Unary:
@@ -186,6 +178,80 @@ hardsigmoid = _unary("hardsigmoid", _T.HARDSIGMOID, "min(max(x / 6 + 1 / 2, 0), 
 hardswish = _unary("hardswish", _T.HARDSWISH, "x hardsigmoid(x)")
 softsign = _unary("softsign", _T.SOFTSIGN, "x / (1 + |x|)")
 tanhshrink = _unary("tanhshrink", _T.TANHSHRINK, "x - tanh(x)")
+
+
+@supports(_T.GELU)
+def gelu(
+    memory: MemoryState,
+    input_tensor: Tensor,
+    *,
+    variant: GeluVariant | None = None,
+    fast_and_approximate_mode: bool = False,
+    memory_config: MemoryConfig | None = None,
+    output_tensor: Tensor | None = None,
+) -> tuple[MemoryState, Tensor]:
+    """x times the normal distribution's cumulative function, on bfloat16 by the device's own formula.
+
+    `fast_and_approximate_mode` is the older name of the variant FastLut, a table off by up to 0.024; with both given, they
+    must agree.
+    """
+    require_flags("gelu", fast_and_approximate_mode=fast_and_approximate_mode)
+    if variant is None:
+        variant = GeluVariant.FastLut if fast_and_approximate_mode else GeluVariant.Accurate
+    if not isinstance(variant, GeluVariant):
+        raise ArgumentError(f"gelu: `variant` must be a GeluVariant, got {variant!r}")
+    if fast_and_approximate_mode and variant is not GeluVariant.FastLut:
+        raise ArgumentError(
+            f"gelu: `fast_and_approximate_mode` means GeluVariant.FastLut, and `variant` is {variant}; give one"
+        )
+    step = UnaryWithParam(_T.GELU_TANH) if variant is GeluVariant.Tanh else UnaryWithParam(_T.GELU, float(variant.value))
+    return apply(memory, "gelu", input_tensor, (step,), memory_config, output_tensor)
+
+
+_VECTOR_MODES = (2, 4)
+
+
+@supports(_T.SIGMOID)
+def sigmoid(
+    memory: MemoryState,
+    input_tensor: Tensor,
+    *,
+    vector_mode: int = 4,
+    mode: SigmoidMode | None = None,
+    fast_and_approximate_mode: bool = False,
+    memory_config: MemoryConfig | None = None,
+    output_tensor: Tensor | None = None,
+) -> tuple[MemoryState, Tensor]:
+    """1 / (1 + exp(-x)), on bfloat16 by the device's own formula.
+
+    `fast_and_approximate_mode` is the older name of the mode FastApproximate. `vector_mode` 4 computes every column; 2 leaves
+    all but the first 16 of a tile undefined, and here computes them too.
+    """
+    require_flags("sigmoid", fast_and_approximate_mode=fast_and_approximate_mode)
+    if vector_mode not in _VECTOR_MODES:
+        raise ArgumentError(f"sigmoid: `vector_mode` must be 2 (columns) or 4 (rows and columns), got {vector_mode!r}")
+    if mode is None:
+        mode = SigmoidMode.FastApproximate if fast_and_approximate_mode else SigmoidMode.Accurate
+    if not isinstance(mode, SigmoidMode):
+        raise ArgumentError(f"sigmoid: `mode` must be a SigmoidMode, got {mode!r}")
+    step = UnaryWithParam(_T.SIGMOID, float(vector_mode), float(mode is SigmoidMode.FastApproximate))
+    return apply(memory, "sigmoid", input_tensor, (step,), memory_config, output_tensor)
+
+
+@supports(_T.SIGMOID)
+def sigmoid_accurate(
+    memory: MemoryState,
+    input_tensor: Tensor,
+    fast_and_approximate_mode: bool = False,
+    *,
+    memory_config: MemoryConfig | None = None,
+    output_tensor: Tensor | None = None,
+) -> tuple[MemoryState, Tensor]:
+    """`sigmoid`; the flag makes the device's exponential faster, and here nothing less exact."""
+    require_flags("sigmoid_accurate", fast_and_approximate_mode=fast_and_approximate_mode)
+    return apply(
+        memory, "sigmoid_accurate", input_tensor, (UnaryWithParam(_T.SIGMOID, 4.0, 0.0),), memory_config, output_tensor
+    )
 
 
 def logical_not_(

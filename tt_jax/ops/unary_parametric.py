@@ -5,37 +5,27 @@ ArgumentError for a dtype that the function does not take and for a parameter th
 Values: `tt_jax.kernels.unary` (floats), `tt_jax.kernels.unary_integer` (integers, exact).
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
-from tt_jax.activations import GeluVariant, SigmoidMode, UnaryOpType, UnaryWithParam, as_activations
-from tt_jax.dtypes import FLOATS, DataType, bfloat8_b, bfloat16
+from tt_jax.activations import UnaryOpType, UnaryWithParam, as_activations
+from tt_jax.dtypes import FLOATS, bfloat8_b, bfloat16
 from tt_jax.errors import ArgumentError
 from tt_jax.memory import MemoryConfig, MemoryState
-from tt_jax.ops._arguments import require_dtype, require_flags, require_integer
+from tt_jax.ops._arguments import require_dtype, require_integer
 from tt_jax.ops._support import Support
-from tt_jax.ops._unary import apply, number
-from tt_jax.ops.unary import integers_of
+from tt_jax.ops._unary import apply, integers_of, number, supports
 from tt_jax.program import require_tensor
 from tt_jax.tensor import Tensor
 
 __all__ = [
-    "alt_complex_rotate90", "celu", "elu", "fill", "gelu", "hardshrink", "hardtanh", "heaviside", "leaky_relu", "logit",
-    "polygamma", "rdiv", "relu_max", "relu_min", "round", "rpow", "selu", "sigmoid", "sigmoid_accurate", "softcap",
-    "softplus", "softshrink", "threshold", "unary_chain", "xielu",
+    "alt_complex_rotate90", "celu", "elu", "fill", "hardshrink", "hardtanh", "heaviside", "leaky_relu", "logit", "polygamma",
+    "rdiv", "relu_max", "relu_min", "round", "rpow", "selu", "softcap", "softplus", "softshrink", "threshold", "unary_chain",
+    "xielu",
 ]  # fmt: skip
 
 _T = UnaryOpType
 _Result = tuple[MemoryState, Tensor]
-_F = TypeVar("_F", bound=Callable[..., _Result])
-
-
-def _supports(op_type: UnaryOpType, floats: tuple[DataType, ...] = FLOATS) -> Callable[[_F], _F]:
-    def mark(operation: _F) -> _F:
-        operation.support = Support(floats + integers_of(op_type))  # type: ignore[attr-defined]
-        return operation
-
-    return mark
 
 
 def _apply(
@@ -52,81 +42,7 @@ def _apply(
     return apply(memory, name, x, (UnaryWithParam(op_type, *values),), memory_config, output_tensor)
 
 
-@_supports(_T.GELU)
-def gelu(
-    memory: MemoryState,
-    input_tensor: Tensor,
-    *,
-    variant: GeluVariant | None = None,
-    fast_and_approximate_mode: bool = False,
-    memory_config: MemoryConfig | None = None,
-    output_tensor: Tensor | None = None,
-) -> _Result:
-    """x times the normal distribution's cumulative function, on bfloat16 by the device's own formula.
-
-    `fast_and_approximate_mode` is the older name of the variant FastLut, a table off by up to 0.024; with both given, they
-    must agree.
-    """
-    require_flags("gelu", fast_and_approximate_mode=fast_and_approximate_mode)
-    if variant is None:
-        variant = GeluVariant.FastLut if fast_and_approximate_mode else GeluVariant.Accurate
-    if not isinstance(variant, GeluVariant):
-        raise ArgumentError(f"gelu: `variant` must be a GeluVariant, got {variant!r}")
-    if fast_and_approximate_mode and variant is not GeluVariant.FastLut:
-        raise ArgumentError(
-            f"gelu: `fast_and_approximate_mode` means GeluVariant.FastLut, and `variant` is {variant}; give one"
-        )
-    step = UnaryWithParam(_T.GELU_TANH) if variant is GeluVariant.Tanh else UnaryWithParam(_T.GELU, float(variant.value))
-    return apply(memory, "gelu", input_tensor, (step,), memory_config, output_tensor)
-
-
-_VECTOR_MODES = (2, 4)
-
-
-@_supports(_T.SIGMOID)
-def sigmoid(
-    memory: MemoryState,
-    input_tensor: Tensor,
-    *,
-    vector_mode: int = 4,
-    mode: SigmoidMode | None = None,
-    fast_and_approximate_mode: bool = False,
-    memory_config: MemoryConfig | None = None,
-    output_tensor: Tensor | None = None,
-) -> _Result:
-    """1 / (1 + exp(-x)), on bfloat16 by the device's own formula.
-
-    `fast_and_approximate_mode` is the older name of the mode FastApproximate. `vector_mode` 4 computes every column; 2 leaves
-    all but the first 16 of a tile undefined, and here computes them too.
-    """
-    require_flags("sigmoid", fast_and_approximate_mode=fast_and_approximate_mode)
-    if vector_mode not in _VECTOR_MODES:
-        raise ArgumentError(f"sigmoid: `vector_mode` must be 2 (columns) or 4 (rows and columns), got {vector_mode!r}")
-    if mode is None:
-        mode = SigmoidMode.FastApproximate if fast_and_approximate_mode else SigmoidMode.Accurate
-    if not isinstance(mode, SigmoidMode):
-        raise ArgumentError(f"sigmoid: `mode` must be a SigmoidMode, got {mode!r}")
-    step = UnaryWithParam(_T.SIGMOID, float(vector_mode), float(mode is SigmoidMode.FastApproximate))
-    return apply(memory, "sigmoid", input_tensor, (step,), memory_config, output_tensor)
-
-
-@_supports(_T.SIGMOID)
-def sigmoid_accurate(
-    memory: MemoryState,
-    input_tensor: Tensor,
-    fast_and_approximate_mode: bool = False,
-    *,
-    memory_config: MemoryConfig | None = None,
-    output_tensor: Tensor | None = None,
-) -> _Result:
-    """`sigmoid`; the flag makes the device's exponential faster, and here nothing less exact."""
-    require_flags("sigmoid_accurate", fast_and_approximate_mode=fast_and_approximate_mode)
-    return apply(
-        memory, "sigmoid_accurate", input_tensor, (UnaryWithParam(_T.SIGMOID, 4.0, 0.0),), memory_config, output_tensor
-    )
-
-
-@_supports(_T.LEAKY_RELU)
+@supports(_T.LEAKY_RELU)
 def leaky_relu(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -140,7 +56,7 @@ def leaky_relu(
     return _apply(memory, "leaky_relu", input_tensor, _T.LEAKY_RELU, parameters, memory_config, output_tensor)
 
 
-@_supports(_T.RELU_MAX)
+@supports(_T.RELU_MAX)
 def relu_max(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -154,7 +70,7 @@ def relu_max(
     return _apply(memory, "relu_max", input_tensor, _T.RELU_MAX, parameters, memory_config, output_tensor)
 
 
-@_supports(_T.RELU_MIN)
+@supports(_T.RELU_MIN)
 def relu_min(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -168,7 +84,7 @@ def relu_min(
     return _apply(memory, "relu_min", input_tensor, _T.RELU_MIN, parameters, memory_config, output_tensor)
 
 
-@_supports(_T.ELU)
+@supports(_T.ELU)
 def elu(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -181,7 +97,7 @@ def elu(
     return _apply(memory, "elu", input_tensor, _T.ELU, {"alpha": alpha}, memory_config, output_tensor)
 
 
-@_supports(_T.CELU)
+@supports(_T.CELU)
 def celu(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -194,7 +110,7 @@ def celu(
     return _apply(memory, "celu", input_tensor, _T.CELU, {"alpha": alpha}, memory_config, output_tensor)
 
 
-@_supports(_T.SELU)
+@supports(_T.SELU)
 def selu(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -208,7 +124,7 @@ def selu(
     return _apply(memory, "selu", input_tensor, _T.SELU, {"scale": scale, "alpha": alpha}, memory_config, output_tensor)
 
 
-@_supports(_T.SOFTPLUS)
+@supports(_T.SOFTPLUS)
 def softplus(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -225,7 +141,7 @@ def softplus(
     return _apply(memory, "softplus", input_tensor, _T.SOFTPLUS, parameters, memory_config, output_tensor)
 
 
-@_supports(_T.XIELU)
+@supports(_T.XIELU)
 def xielu(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -240,7 +156,7 @@ def xielu(
     return _apply(memory, "xielu", input_tensor, _T.XIELU, parameters, memory_config, output_tensor)
 
 
-@_supports(_T.HARDTANH)
+@supports(_T.HARDTANH)
 def hardtanh(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -255,7 +171,7 @@ def hardtanh(
     return _apply(memory, "hardtanh", input_tensor, _T.HARDTANH, parameters, memory_config, output_tensor)
 
 
-@_supports(_T.HARDSHRINK)
+@supports(_T.HARDSHRINK)
 def hardshrink(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -268,7 +184,7 @@ def hardshrink(
     return _apply(memory, "hardshrink", input_tensor, _T.HARDSHRINK, {"lambd": lambd}, memory_config, output_tensor)
 
 
-@_supports(_T.SOFTSHRINK)
+@supports(_T.SOFTSHRINK)
 def softshrink(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -281,7 +197,7 @@ def softshrink(
     return _apply(memory, "softshrink", input_tensor, _T.SOFTSHRINK, {"lambd": lambd}, memory_config, output_tensor)
 
 
-@_supports(_T.SOFTCAP, (bfloat16, bfloat8_b))
+@supports(_T.SOFTCAP, (bfloat16, bfloat8_b))
 def softcap(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -303,7 +219,7 @@ def softcap(
     return _apply(memory, "softcap", input_tensor, _T.SOFTCAP, {"beta": beta}, memory_config, output_tensor)
 
 
-@_supports(_T.THRESHOLD)
+@supports(_T.THRESHOLD)
 def threshold(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -318,7 +234,7 @@ def threshold(
     return _apply(memory, "threshold", input_tensor, _T.THRESHOLD, parameters, memory_config, output_tensor)
 
 
-@_supports(_T.HEAVISIDE)
+@supports(_T.HEAVISIDE)
 def heaviside(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -331,7 +247,7 @@ def heaviside(
     return _apply(memory, "heaviside", input_tensor, _T.HEAVISIDE, {"value": value}, memory_config, output_tensor)
 
 
-@_supports(_T.FILL)
+@supports(_T.FILL)
 def fill(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -344,7 +260,7 @@ def fill(
     return _apply(memory, "fill", input_tensor, _T.FILL, {"fill_value": fill_value}, memory_config, output_tensor)
 
 
-@_supports(_T.RPOW)
+@supports(_T.RPOW)
 def rpow(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -362,7 +278,7 @@ def rpow(
 _ROUNDING_MODES = (None, "trunc", "floor")
 
 
-@_supports(_T.RDIV)
+@supports(_T.RDIV)
 def rdiv(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -380,7 +296,7 @@ def rdiv(
     return _apply(memory, "rdiv", input_tensor, _T.RDIV, parameters, memory_config, output_tensor)
 
 
-@_supports(_T.ROUND)
+@supports(_T.ROUND)
 def round(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -394,7 +310,7 @@ def round(
     return _apply(memory, "round", input_tensor, _T.ROUND, {"decimals": places}, memory_config, output_tensor)
 
 
-@_supports(_T.LOGIT)
+@supports(_T.LOGIT)
 def logit(
     memory: MemoryState,
     input_tensor: Tensor,
@@ -408,7 +324,7 @@ def logit(
     return _apply(memory, "logit", input_tensor, _T.LOGIT, parameters, memory_config, output_tensor)
 
 
-@_supports(_T.POLYGAMMA)
+@supports(_T.POLYGAMMA)
 def polygamma(memory: MemoryState, input_tensor: Tensor, k: int, *, memory_config: MemoryConfig | None = None) -> _Result:
     """The derivative of order `k` of digamma, for positive x. Raises ArgumentError unless `k` is 1 to 10."""
     if not 1 <= require_integer("polygamma", "k", k) <= 10:
@@ -416,7 +332,7 @@ def polygamma(memory: MemoryState, input_tensor: Tensor, k: int, *, memory_confi
     return _apply(memory, "polygamma", input_tensor, _T.POLYGAMMA, {"k": k}, memory_config, None)
 
 
-@_supports(_T.ALT_COMPLEX_ROTATE90)
+@supports(_T.ALT_COMPLEX_ROTATE90)
 def alt_complex_rotate90(
     memory: MemoryState,
     input_tensor: Tensor,

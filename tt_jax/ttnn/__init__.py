@@ -12,7 +12,7 @@ from tt_jax.activations import UnaryWithParam as UnaryWithParam
 from tt_jax.compute import ComputeKernelConfig as ComputeKernelConfig
 from tt_jax.compute import CoreGrid as CoreGrid
 from tt_jax.compute import MathFidelity as MathFidelity
-from tt_jax.conv_configs import *  # noqa: F403
+from tt_jax.conv_configs import *
 from tt_jax.cores import CoreCoord as CoreCoord
 from tt_jax.cores import CoreRange as CoreRange
 from tt_jax.cores import CoreRangeSet as CoreRangeSet
@@ -36,16 +36,16 @@ from tt_jax.layout import ROW_MAJOR_LAYOUT as ROW_MAJOR_LAYOUT
 from tt_jax.layout import TILE_LAYOUT as TILE_LAYOUT
 from tt_jax.layout import TILE_SIZE as TILE_SIZE
 from tt_jax.layout import Layout as Layout
-from tt_jax.memory import *  # noqa: F403
-from tt_jax.normalization_configs import *  # noqa: F403
+from tt_jax.memory import *
+from tt_jax.normalization_configs import *
 from tt_jax.ops.embedding import EmbeddingsType as EmbeddingsType
-from tt_jax.program_configs import *  # noqa: F403
+from tt_jax.program_configs import *
 from tt_jax.tensor import TensorSpec as TensorSpec
 from tt_jax.tile import Tile as Tile
 from tt_jax.ttnn import _derive, _not_modelled, _operations
 from tt_jax.ttnn import conversion as conversion
 from tt_jax.ttnn import printing as printing
-from tt_jax.ttnn.compute_config import *  # noqa: F403
+from tt_jax.ttnn.compute_config import *
 from tt_jax.ttnn.config import CONFIG as CONFIG
 from tt_jax.ttnn.config import CONFIG_OVERRIDES as CONFIG_OVERRIDES
 from tt_jax.ttnn.config import CONFIG_PATH as CONFIG_PATH
@@ -57,18 +57,19 @@ from tt_jax.ttnn.config import save_config_to_json_file as save_config_to_json_f
 from tt_jax.ttnn.decorators import get_fallback_function as get_fallback_function
 from tt_jax.ttnn.decorators import get_golden_function as get_golden_function
 from tt_jax.ttnn.decorators import query_registered_operations as query_registered_operations
-from tt_jax.ttnn.device import *  # noqa: F403
+from tt_jax.ttnn.device import *
 from tt_jax.ttnn.device import Device as Device
-from tt_jax.ttnn.events import *  # noqa: F403
+from tt_jax.ttnn.events import *
 from tt_jax.ttnn.hooks import register_post_operation_hook as register_post_operation_hook
 from tt_jax.ttnn.hooks import register_pre_operation_hook as register_pre_operation_hook
-from tt_jax.ttnn.mesh import *  # noqa: F403
+from tt_jax.ttnn.mesh import *
 from tt_jax.ttnn.printing import get_printoptions as get_printoptions
 from tt_jax.ttnn.printing import set_printoptions as set_printoptions
 from tt_jax.ttnn.shape import Shape as Shape
 from tt_jax.ttnn.tensor import StorageType as StorageType
 from tt_jax.ttnn.tensor import Tensor as Tensor
-from tt_jax.ttnn.trace import *  # noqa: F403
+from tt_jax.ttnn.trace import *
+from tt_jax.ttnn.utilities import *
 
 MeshDevice = Device
 
@@ -86,10 +87,11 @@ from tt_jax.ttnn import experimental as experimental  # noqa: E402
 from tt_jax.ttnn import graph as graph  # noqa: E402
 from tt_jax.ttnn import kv_cache as kv_cache  # noqa: E402
 from tt_jax.ttnn import model_preprocessing as model_preprocessing  # noqa: E402
+from tt_jax.ttnn import operations as operations  # noqa: E402
 from tt_jax.ttnn import tracer as tracer  # noqa: E402
 from tt_jax.ttnn import transformer as transformer  # noqa: E402
 from tt_jax.ttnn import types as types  # noqa: E402
 from tt_jax.ttnn.golden import pearson_correlation_coefficient as pearson_correlation_coefficient  # noqa: E402
-from tt_jax.ttnn.group_norm_parameters import *  # noqa: E402, F403
+from tt_jax.ttnn.group_norm_parameters import *  # noqa: E402
 
 globals().update(_not_modelled.refusing("ttnn", _not_modelled.NAMES, globals()))

@@ -4,13 +4,13 @@
 and docstring. It holds no arithmetic and no rule of any operation.
 """
 
-import contextlib
 import functools
 import inspect
+import itertools
 import typing
 import weakref
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 from jax.core import Tracer
@@ -118,8 +118,9 @@ def _handles(device: Device | None, result: Any, inputs: list[Tensor]) -> Any:
         return adopt(device, result, inputs)
     if kind is list or kind is tuple:
         return kind([_handles(device, x, inputs) for x in result])
-    if isinstance(result, tuple):  # a NamedTuple of tensors
-        return type(result)(*[_handles(device, x, inputs) for x in result])
+    if isinstance(result, tuple):
+        # A NamedTuple holds, after the output, what the operation wrote in place: there the inputs' handles have it already.
+        return [_handles(device, x, inputs) for x in result][0]
     return result
 
 
@@ -134,28 +135,50 @@ def _only_scheduling_dropped(kwargs: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in kwargs.items() if name not in SCHEDULING}
 
 
-@contextlib.contextmanager
-def stepped(device: Device, operation: str) -> Iterator[Callable[[Any], MemoryState]]:
-    """Within the block the device's programs are found and kept in its cache; yields a function that commits a result's memory."""
-    device.require_open()
-    token = _active_cache.set(device.program_cache)
-    try:
-        yield lambda memory: setattr(device, "memory", memory)
-    finally:
-        _active_cache.reset(token)
+class Traits(NamedTuple):
+    """What the facade must know of an operation besides its signature.
+
+    Attributes:
+        host: it works on host tensors too.
+        consumes: it may free an input's buffer.
+        prepares: it takes a `device`, to which its host tensors go.
+        seeded: its seed 0 means any.
+    """
+
+    host: bool = False
+    consumes: bool = False
+    prepares: bool = False
+    seeded: bool = False
 
 
-def run(
-    function: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any], host: bool, consumes: bool
-) -> Any:
+_seeds = itertools.count(1)
+
+
+def manual_seed(seed: int) -> None:
+    """From now on operations that draw numbers without a seed of their own count from `seed`."""
+    global _seeds
+    _seeds = itertools.count(seed)
+
+
+def _with_seed(kwargs: dict[str, Any]) -> dict[str, Any]:
+    return kwargs if kwargs.get("seed") else kwargs | {"seed": next(_seeds) & 0x7FFFFFFF}
+
+
+def run(function: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any], traits: Traits) -> Any:
     """One call of the functional `function` with handles for tensors. Nothing changes if it raises."""
     inputs = _Inputs(name)
+    if traits.prepares and "device" in kwargs:
+        kwargs = kwargs.copy()
+        device = kwargs.pop("device")
+        inputs.device = None if device is None else require_device(name, device)
+    if traits.seeded and len(args) < 2:
+        kwargs = _with_seed(kwargs)
     functional_args = [inputs.functional(value) for value in args]
     functional_kwargs = {key: inputs.functional(value) for key, value in kwargs.items() if key not in SCHEDULING}
     device = inputs.device
     if device is None:
-        return _run_on_host(function, name, inputs, functional_args, functional_kwargs, host)
-    if inputs.on_host and not host:
+        return _run_on_host(function, name, inputs, functional_args, functional_kwargs, traits.host)
+    if inputs.on_host and not traits.host:
         raise ArgumentError(f"{name}: an input is on the host; put it on the device with ttnn.to_device(tensor, device)")
     if not device.is_open:
         device.require_open()
@@ -168,7 +191,7 @@ def run(
         raise trace_error(name)
     device.memory = memory
     outputs = _handles(device, result, inputs.handles)
-    if consumes:
+    if traits.consumes:
         for handle in inputs.handles:
             storage = handle._storage
             if storage.tensor is not None and storage.device is not None and not memory.is_live(storage.tensor.buffer):
@@ -181,27 +204,23 @@ def _run_on_host(
 ) -> Any:
     if not host or not inputs.on_host:
         found = "on the host" if inputs.on_host else "nowhere: none was passed"
-        raise ArgumentError(f"{name}: it needs tensors on a device, and its inputs are {found}; use ttnn.to_device(tensor, device)")
+        raise ArgumentError(
+            f"{name}: it needs tensors on a device, and its inputs are {found}; use ttnn.to_device(tensor, device)"
+        )
     with _HOST_CACHE.use():
         _, result = function(_HOST_MEMORY, *args, **kwargs)
     return _handles(None, result, inputs.handles)
 
 
-def derive(function: Callable[..., Any], name: str, *, host: bool = False, consumes: bool = False) -> Callable[..., Any]:
-    """The facade's face of a functional operation.
-
-    Args:
-        name: fully qualified, "ttnn.add".
-        host: whether it works on host tensors too.
-        consumes: whether it may free an input's buffer.
-    """
+def derive(function: Callable[..., Any], name: str, traits: Traits = Traits()) -> Callable[..., Any]:  # noqa: B008 - immutable
+    """The facade's face of a functional operation; `name` is fully qualified, "ttnn.add"."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if interceptors:
-            return _intercepted(call, lambda a, k: run(function, name, a, k, host, consumes), args, kwargs)
-        return run(function, name, args, kwargs, host, consumes)
+            return _intercepted(call, lambda a, k: run(function, name, a, k, traits), args, kwargs)
+        return run(function, name, args, kwargs, traits)
 
-    return dress(call, function, name)
+    return dress(call, function, name, prepares=traits.prepares)
 
 
 def intercepted(function: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -215,9 +234,7 @@ def intercepted(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     return dress(call, function, name)
 
 
-def _intercepted(
-    call: Callable[..., Any], innermost: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+def _intercepted(call: Callable[..., Any], innermost: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     chain = tuple(interceptors)
 
     def proceed(depth: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -228,7 +245,12 @@ def _intercepted(
     return proceed(len(chain) - 1, args, kwargs)
 
 
-def derive_creation(function: Callable[..., Any], name: str, positional: tuple[str, ...]) -> Callable[..., Any]:
+def derive_creation(
+    function: Callable[..., Any],
+    name: str,
+    positional: tuple[str, ...],
+    traits: Traits = Traits(),  # noqa: B008 - immutable
+) -> Callable[..., Any]:
     """The facade's face of an operation that makes a tensor from none: it takes `device`, and without one makes a host tensor.
 
     `positional`: what the arguments are when they are given by position, in ttnn's order.
@@ -236,23 +258,32 @@ def derive_creation(function: Callable[..., Any], name: str, positional: tuple[s
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if interceptors:
-            return _intercepted(call, lambda a, k: create(function, name, positional, a, k), args, kwargs)
-        return create(function, name, positional, args, kwargs)
+            return _intercepted(call, lambda a, k: create(function, name, positional, a, k, traits), args, kwargs)
+        return create(function, name, positional, args, kwargs, traits)
 
-    return dress(call, function, name)
+    return dress(call, function, name, positional)
 
 
 def create(
-    function: Callable[..., Any], name: str, positional: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+    function: Callable[..., Any],
+    name: str,
+    positional: tuple[str, ...],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    traits: Traits,
 ) -> Any:
     """One call of a creation function. Where the device computes nothing, no array is made."""
     if len(args) > len(positional):
-        raise ArgumentError(f"{name}: takes at most {len(positional)} positional arguments ({', '.join(positional)}), got {len(args)}")
+        raise ArgumentError(
+            f"{name}: takes at most {len(positional)} positional arguments ({', '.join(positional)}), got {len(args)}"
+        )
     given = dict(zip(positional, args, strict=False))
     twice = given.keys() & kwargs.keys()
     if twice:
         raise ArgumentError(f"{name}: {', '.join(sorted(twice))} given twice, by position and by name")
     given |= _only_scheduling_dropped(kwargs)
+    if traits.seeded:
+        given = _with_seed(given)
     device = given.pop("device", None)
     mesh_mapper = given.pop("mesh_mapper", None)
     del mesh_mapper  # one device: every mapping puts the whole tensor there
@@ -264,35 +295,54 @@ def create(
         with _HOST_CACHE.use():
             _, result = function(_HOST_MEMORY, **given)
         return _handles(None, result, [])
-    with stepped(device, name) as commit:
+    device.require_open()
+    token = _active_cache.set(device.program_cache)
+    try:
         if device.computes:
             memory, result = function(device.memory, **given)
         else:
             memory, result = jax.eval_shape(functools.partial(function, device.memory, **given))
-        if device.computes and not device.is_functional and _traced(result):
-            raise trace_error(name)
-        commit(memory)
+    finally:
+        _active_cache.reset(token)
+    if device.computes and not device.is_functional and _traced(result):
+        raise trace_error(name)
+    device.memory = memory
     return _handles(device, result, inputs.handles)
 
 
-def dress(call: Callable[..., Any], function: Callable[..., Any], name: str) -> Callable[..., Any]:
+def dress(
+    call: Callable[..., Any], function: Callable[..., Any], name: str, positional: tuple[str, ...] = (), prepares: bool = False
+) -> Callable[..., Any]:
     """Give `call` the name, docstring and signature of `function`, less its memory."""
     call.__name__ = name.rpartition(".")[2]
     call.__qualname__ = call.__name__
     call.__module__ = "tt_jax.ttnn"
     call.__doc__ = function.__doc__
-    call.__signature__ = facade_signature(function)  # type: ignore[attr-defined]
+    call.__signature__ = facade_signature(function, positional, prepares)  # type: ignore[attr-defined]
     call.python_fully_qualified_name = name  # type: ignore[attr-defined]
     call.functional = function  # type: ignore[attr-defined]
     return call
 
 
-def facade_signature(function: Callable[..., Any]) -> inspect.Signature:
-    """The signature of `function` without memory: not the first argument, nor the first part of the result."""
+_DEVICE = inspect.Parameter("device", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Device | None)
+
+
+def facade_signature(function: Callable[..., Any], positional: tuple[str, ...] = (), prepares: bool = False) -> inspect.Signature:
+    """The signature of `function` without memory: not the first argument, nor the first part of the result.
+
+    `positional`, of a creation function, comes first and in that order, `device` among it; `prepares`: there is a `device` too.
+    """
     signature = inspect.signature(function)
     parameters = [p for p in signature.parameters.values() if p.name != "memory"]
+    if positional or prepares:
+        parameters = [*parameters, _DEVICE]
+    if positional:
+        named = {p.name: p for p in parameters}
+        first = [named.pop(name).replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in positional if name in named]
+        rest = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in named.values()]
+        required = [p for p in first if p.default is p.empty]
+        parameters = [*required, *(p for p in first if p.default is not p.empty), *rest]
     result = signature.return_annotation
     if typing.get_origin(result) is tuple and typing.get_args(result)[:1] == (MemoryState,):
         result = typing.get_args(result)[1]
     return signature.replace(parameters=parameters, return_annotation=result)
-

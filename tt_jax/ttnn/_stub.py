@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import tt_jax.ttnn as ttnn
-from tt_jax.ttnn._operations import CREATION
+from tt_jax import operations
 from tt_jax.ttnn.tensor import Tensor
 
 FOLDER = pathlib.Path(__file__).parent
@@ -39,7 +39,7 @@ def _default(value: Any) -> str:
     return repr(value) if isinstance(value, bool | int | float | str | None) else "..."
 
 
-def _parameters(function: Any, name: str) -> str:
+def _parameters(function: Any) -> str:
     signature = inspect.signature(function)
     parts, keyword_only = [], False
     for p in signature.parameters.values():
@@ -50,8 +50,6 @@ def _parameters(function: Any, name: str) -> str:
         star = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")  # type: ignore[call-overload]
         default = "" if p.default is p.empty else f" = {_default(p.default)}"
         parts.append(f"{star}{p.name}: {_annotation(p.annotation)}{default}")
-    if name in CREATION:
-        parts += ([] if keyword_only else ["*"]) + ["device: Device | None = None"]
     if not any(part.startswith("**") for part in parts):
         parts.append("**scheduling: Any")
     return ", ".join(parts)
@@ -65,7 +63,7 @@ def function_stub(name: str, function: Any) -> str:
     """The stub of one facade function: signature and first paragraph."""
     result = _annotation(inspect.signature(function).return_annotation)
     summary = _summary(function).replace("\n", "\n    ")
-    return f'def {name}({_parameters(function, name)}) -> {result}:\n    """{summary}"""\n'
+    return f'def {name}({_parameters(function)}) -> {result}:\n    """{summary}"""\n'
 
 
 def functions(module: ModuleType) -> dict[str, Any]:
@@ -74,7 +72,7 @@ def functions(module: ModuleType) -> dict[str, Any]:
 
 
 IMPORTS = """from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, Optional
 
 """
 
@@ -83,6 +81,8 @@ def package_stub() -> str:
     """`__init__.pyi`: what `__init__.py` imports, as it stands there, then every derived function."""
     source = (FOLDER / "__init__.py").read_text()
     kept = [line for line in source.splitlines() if re.match(r"from tt_jax\.(?!ttnn import _)|MeshDevice = ", line)]
+    classes = sorted(x.__module__ + " " + name for name, x in vars(operations).items() if isinstance(x, type))
+    kept += [f"from {module} import {name} as {name}" for module, name in map(str.split, classes)]
     body = "\n\n".join(function_stub(name, f) for name, f in functions(ttnn).items())
     return HEADER + IMPORTS + "\n".join(kept) + "\n\n" + body
 

@@ -207,7 +207,6 @@ def to_torch(
     `torch_rank` squeezes leading dimensions of 1. Raises ArgumentError where those are not 1. A `mesh_composer` has one
     device to compose.
     """
-    import torch
 
     values = to_numpy(tensor)
     if torch_rank is not None:

@@ -6,6 +6,7 @@ from typing import Any
 from tt_jax.errors import ArgumentError
 from tt_jax.ttnn.tensor import Tensor
 
+
 def _name(operation: Any) -> str:
     name = getattr(operation, "python_fully_qualified_name", None)
     if name is None:

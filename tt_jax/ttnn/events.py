@@ -1,7 +1,7 @@
 """Events and queues: with one queue in order, everything recorded has happened for whoever asks later."""
 
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from tt_jax.ttnn.device import Device, require_device, synchronize_device

@@ -47,7 +47,8 @@ class _Capture:
         self.nodes[source]["connections"].append(target)
 
     def start(self, name: str, arguments: Sequence[Any] = (), **params: Any) -> int:
-        counter = self.add("function_start", {"name": name, "inputs": str(len(arguments))} | params, arguments=[f"{a!s:.400}" for a in arguments])
+        shown = [f"{argument!s:.400}" for argument in arguments]
+        counter = self.add("function_start", {"name": name, "inputs": str(len(arguments))} | params, arguments=shown)
         self.connect(self.open[-1], counter)
         self.open.append(counter)
         return counter
@@ -81,14 +82,13 @@ class _Capture:
     def allocate(self, buffer: Buffer, page_size: int, size: int) -> None:
         params = self._place(buffer) | {"size": size}
         self.buffers[buffer] = self.add("buffer", params)
-        allocation = self.add(
-            "buffer_allocate", params | {"address": buffer.address, "page_size": page_size, "max_size_per_bank": buffer.size, "num_cores": 0}
-        )
+        where = {"address": buffer.address, "page_size": page_size, "max_size_per_bank": buffer.size, "num_cores": 0}
+        allocation = self.add("buffer_allocate", params | where)
         self.connect(allocation, self.buffers[buffer])
 
     def _place(self, buffer: Buffer) -> dict[str, Any]:
-        kind = buffer.buffer_type.name
-        return {"type": "DRAM" if buffer.buffer_type is BufferType.DRAM else "L1", "buffer_type": kind, "layout": "INTERLEAVED", "device_id": 0}
+        memory = "DRAM" if buffer.buffer_type is BufferType.DRAM else "L1"
+        return {"type": memory, "buffer_type": buffer.buffer_type.name, "device_id": 0}
 
     def released(self, device: Device, buffer: Buffer) -> None:
         if buffer in self.buffers:

@@ -65,7 +65,7 @@ def _torch_mode(tracer: _Tracer) -> Any:
     except ImportError:
         return None
 
-    class Mode(TorchFunctionMode):  # type: ignore[misc]
+    class Mode(TorchFunctionMode):
         def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             output = function(*args, **(kwargs or {}))
             if _leaves(output):

@@ -14,7 +14,7 @@ from tt_jax.layout import ROW_MAJOR_LAYOUT as ROW_MAJOR_LAYOUT
 from tt_jax.layout import TILE_LAYOUT as TILE_LAYOUT
 from tt_jax.layout import TILE_SIZE as TILE_SIZE
 from tt_jax.layout import Layout as Layout
-from tt_jax.memory import *  # noqa: F403
+from tt_jax.memory import *
 from tt_jax.tensor import TensorSpec as TensorSpec
 from tt_jax.tile import Tile as Tile
 from tt_jax.ttnn.device import Device as Device

@@ -1,0 +1,3 @@
+"""`ttnn.operations`: where programs look for an operation's companions."""
+
+from tt_jax.ttnn.operations import activations as activations
