@@ -8,7 +8,7 @@ import jax
 
 import tt_jax as tt
 from tt_jax.cores import CoreRange, CoreRangeSet
-from tt_jax.ops import concat, embedding, filled, pad, sharding
+from tt_jax.ops import binary, concat, embedding, filled, pad, sharding
 from tt_jax.ops import slice as slices
 from tt_jax.ops.experimental import heads
 from tt_jax.ops.transformer import attention
@@ -38,6 +38,7 @@ OPERATIONS = {
     "ttnn.add": tt.add,
     "ttnn.subtract": tt.subtract,
     "ttnn.multiply": tt.multiply,
+    "ttnn.divide": binary.divide,
     "ttnn.matmul": tt.matmul,
     "ttnn.linear": tt.linear,
     "ttnn.softmax": tt.softmax,

@@ -7,22 +7,23 @@ import tt_jax as tt
 
 # What ttnn accepts and tt_jax refuses, by the name of the recorded case: README, "not modelled".
 REFUSED = {
-    *("mixed_layout", "int_float_mix", "int_tensor_float_scalar"),  # add, subtract, multiply
     "zero_head_size",  # attention_softmax
 }
+
+
+FOOTPRINTS = {f"ttnn.{name}" for name in ("matmul", "linear", "add", "subtract", "multiply", "divide")}
 
 
 def is_refused(case):
     """Whether tt_jax refuses by choice what ttnn accepts."""
     if case["result"].get("stage") != "ok":
         return False
-    whole_float = case["op"] == "ttnn.multiply" and case["inputs"][0]["dtype"] == "int32" and isinstance(case["args"][1], float)
-    return case.get("name") in REFUSED or whole_float
+    return case.get("name") in REFUSED
 
 
 def is_modelled(case):
-    """Footprints are known of matmuls with a core grid only, and the page of an empty ROW_MAJOR tensor is not known at all."""
-    clash = "clash" in case.get("name", "") and case["op"] not in ("ttnn.matmul", "ttnn.linear")
+    """Footprints are known of matmuls with a core grid and of element-wise programs; the page of an empty ROW_MAJOR tensor is not."""
+    clash = "clash" in case.get("name", "") and case["op"] not in FOOTPRINTS
     return not clash and case.get("name") != "zero_dim_rm"
 
 

@@ -363,6 +363,7 @@ def test_forbidden_cache_misses(device):
         (lambda d: ttnn.from_torch(np.zeros((2, 2)), col_tilize=True), tt.NotModelledError, "col_tilize"),
         (lambda d: ttnn.from_torch(np.zeros((2, 2)), enable_bfloat_opt=True), tt.NotModelledError, "enable_bfloat_opt"),
         (lambda d: ttnn.from_torch(np.zeros((2, 2)), tile=ttnn.Tile((16, 32))), tt.NotModelledError, "32x32"),
+        (lambda d: ttnn.from_numpy(np.zeros((2, 2), np.float32), ttnn.fp8_e4m3), tt.NotModelledError, "FP8_E4M3"),
         (lambda d: ttnn.to_torch(3), tt.ArgumentError, "ttnn.Tensor"),
         (lambda d: ttnn.deallocate(3), tt.ArgumentError, "ttnn.Tensor"),
         (lambda d: ttnn.from_device(3), tt.ArgumentError, "ttnn.Tensor"),

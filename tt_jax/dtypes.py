@@ -5,14 +5,14 @@ import ml_dtypes
 import numpy as np
 
 from tt_jax.choice import Choice
-from tt_jax.errors import ArgumentError, NotModelledError
+from tt_jax.errors import ArgumentError
 
 
 class DataType(Choice):
     """A TT-NN dtype; the values are ttnn's own.
 
     `bfloat8_b` and `bfloat4_b` are carried as bfloat16 arrays, in which each of their values is exact. `int8` can be stored and
-    moved; no operation computes with it. `fp8_e4m3` and INVALID exist by name only: `require_modelled` refuses them.
+    moved; no operation computes with it. `fp8_e4m3` and INVALID exist by name only.
     """
 
     BFLOAT16 = 0
@@ -74,6 +74,8 @@ int8 = DataType.INT8
 fp8_e4m3 = DataType.FP8_E4M3
 
 FLOATS = (bfloat16, float32, bfloat8_b, bfloat4_b)
+NAMES_ONLY = (DataType.FP8_E4M3, DataType.INVALID)
+"""Members that exist for programs that name them; no tensor has them."""
 
 # What an array becomes when no dtype is asked for. Source: spec/numerics.md section 5.1 (measured).
 _DEFAULTS = {
@@ -99,9 +101,3 @@ def default_dtype(array_dtype: np.dtype) -> DataType:
         raise ArgumentError(
             f"an array of {array_dtype} has no TT-NN dtype of its own: pass dtype=, or convert it to one of {', '.join(_DEFAULTS)}"
         ) from None
-
-
-def require_modelled(dtype: DataType) -> None:
-    """Raise NotModelledError for a dtype that exists by name only."""
-    if dtype is DataType.FP8_E4M3 or dtype is DataType.INVALID:
-        raise NotModelledError(f"dtype {dtype.name} is not modelled: use bfloat16, bfloat8_b or float32")

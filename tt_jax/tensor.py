@@ -7,8 +7,8 @@ import jax
 from jax import Array
 
 from tt_jax.devices import DeviceProfile
-from tt_jax.dtypes import DataType
-from tt_jax.errors import ArgumentError
+from tt_jax.dtypes import NAMES_ONLY, DataType
+from tt_jax.errors import ArgumentError, NotModelledError
 from tt_jax.layout import Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, Buffer, BufferType, MemoryConfig, placement
 from tt_jax.tile import DEFAULT_TILE, Tile
@@ -44,6 +44,8 @@ class TensorSpec:
     _hash: int = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.dtype in NAMES_ONLY:
+            raise NotModelledError(f"dtype {self.dtype.name} is not modelled: use bfloat16, bfloat8_b or float32")
         if self.layout is Layout.ROW_MAJOR and self.dtype.is_block_float:
             raise ArgumentError(
                 f"{self.dtype.kernel_name} shares exponents within tiles: its layout must be TILE, not ROW_MAJOR"

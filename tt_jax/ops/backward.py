@@ -36,7 +36,7 @@ class Backward(Protocol):
 
 class _Attributes(NamedTuple):
     name: str
-    index: int
+    operand: int
     parameters: tuple[Any, ...]
     dtype: DataType | None
     memory_config: MemoryConfig | None
@@ -52,7 +52,7 @@ def _output_specs(attributes: _Attributes, specs: tuple[TensorSpec | None, ...])
     shape = broadcast_shapes(name, *(spec.shape for spec in inputs if spec is not None))
     if shape != grad.shape:
         raise ArgumentError(f"{name}: `grad_tensor` ({grad}) must have the shape of the function's result, {shape}")
-    x = inputs[attributes.index]
+    x = inputs[attributes.operand]
     assert x is not None
     return (x.replace(dtype=attributes.dtype or grad.dtype, memory_config=attributes.memory_config or x.memory_config),)
 
@@ -60,7 +60,7 @@ def _output_specs(attributes: _Attributes, specs: tuple[TensorSpec | None, ...])
 def _kernel(attributes: _Attributes, specs: tuple[TensorSpec | None, ...], grad: Array, *inputs: Array) -> tuple[Array]:
     (spec,) = _output_specs(attributes, specs)
     fp32_dest = float32 in (spec.dtype, *(s.dtype for s in specs if s is not None))
-    dst = kernel.gradient(attributes.name, attributes.index, attributes.parameters, grad, inputs, fp32_dest)
+    dst = kernel.gradient(attributes.name, attributes.operand, attributes.parameters, grad, inputs, fp32_dest)
     return (packer.pack(dst, spec.dtype.kernel_name),)  # type: ignore[arg-type]
 
 
@@ -109,14 +109,15 @@ def _backward(
         inputs: list[Any] = []
         for operand in operands:
             value = given[operand]
-            if operand in numbers and type(value) is not Tensor:
+            if operand in numbers and isinstance(value, int | float | np.integer | np.floating):
                 inputs.append(np.float32(_parameter(name, operand, value)))
             else:
                 inputs.append(require_tensor(name, operand, value))
         values = tuple(_parameter(name, parameter, given[parameter]) for parameter in parameters)
         indices = [i for i in differentiated if type(inputs[i]) is Tensor]
         required = given.get("are_required_outputs") or [True] * len(indices)
-        memory, gradients = given["memory"], []
+        memory: MemoryState = given["memory"]
+        gradients: list[Tensor | None] = []
         with active_cache().all_or_nothing():
             for position, index in enumerate(indices):
                 if not required[position]:
@@ -128,7 +129,7 @@ def _backward(
                     forward,
                     index,
                     values,
-                    spec and spec.dtype,
+                    spec.dtype if spec else None,
                     spec.memory_config if spec else given["memory_config"],
                 )
                 memory, (y,) = launch(memory, _GRADIENT, (grad, *inputs), attributes, output)
@@ -244,7 +245,12 @@ xlogy_bw = _pair("xlogy")
 addcdiv_bw = _backward("addcdiv", "input_tensor_a", "input_tensor_b", "input_tensor_c", value=1.0)
 addcmul_bw = _backward("addcmul", "input_tensor_a", "input_tensor_b", "input_tensor_c", value=1.0)
 lerp_bw = _backward(
-    "lerp", "input_tensor_a", "input_tensor_b", "input_tensor_c", constants=("input_tensor_c",), numbers=("input_tensor_c",)
+    "lerp",
+    "input_tensor_a",
+    "input_tensor_b",
+    "input_tensor_c",
+    constants=("input_tensor_c",),
+    numbers=("input_tensor_c",),
 )
 where_bw = _backward("where", "input_tensor_a", "input_tensor_b", "input_tensor_c", constants=("input_tensor_a",))
 
