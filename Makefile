@@ -4,15 +4,21 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 BENCHMARKS := $(sort $(filter-out tests/benchmarks/_%,$(wildcard tests/benchmarks/*.py)))
 
-.PHONY: demo test test-all lint bench clean
+.PHONY: demo test test-torch test-all lint bench clean
 .NOTPARALLEL: # two pips in one environment
 
 demo: $(VENV)/examples.stamp
 	$(BIN)/python examples/multi_head_attention.py
 	$(BIN)/python examples/real_attention.py
+	$(BIN)/tt-jax run examples/ttnn_attention.py
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m "not slow"
+
+# torch in an environment of its own, since the rest is tested to work without it. TORCH pins a build, as CI does.
+TORCH ?= torch>=2.13.0
+test-torch: $(VENV)-torch/torch.stamp
+	$(VENV)-torch/bin/python -m pytest -m "torch and not slow"
 
 test-all: $(VENV)/test.stamp
 	$(BIN)/python -m pytest
@@ -26,7 +32,7 @@ bench: $(VENV)/examples.stamp
 	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python "$$script"; done
 
 clean:
-	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-torch build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find kernels tt_jax tests examples -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/venv.stamp: pyproject.toml
@@ -41,6 +47,11 @@ $(VENV)/examples.stamp: $(VENV)/venv.stamp
 
 $(VENV)/test.stamp: $(VENV)/examples.stamp
 	$(INSTALL) --editable '.[test]'
+	touch $@
+
+$(VENV)-torch/torch.stamp: pyproject.toml
+	python3 -m venv --clear $(VENV)-torch
+	$(VENV)-torch/bin/python -m pip install -qq --disable-pip-version-check --editable '.[test]' '$(TORCH)'
 	touch $@
 
 $(VENV)/lint.stamp: $(VENV)/test.stamp

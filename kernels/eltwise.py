@@ -65,19 +65,24 @@ def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Arra
     return fpu_sum(*primals), tangents[0] + tangents[1]
 
 
+def _multiplied(a: Array, b: Array) -> Array:
+    return jnp.where((a == 0) | (b == 0), 0.0, a * b)
+
+
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
 def fpu_product(a: Array, b: Array, fidelity: Fidelity, fp32_dest: bool) -> Array:
     """Dst after the phases of `a * b` (float32 register values), one product accumulated per phase.
 
     A 32-bit Dst holds the sum of the phases exactly. A 16-bit one rounds after each, and each later product is first
     aligned to 11 bits under the larger of its own exponent and that of Dst (ties away for Dst, upward for the product).
+    Infinity times 0 is 0, as the FPU knows no infinity (documented, spec/numerics.md section 3.1).
     """
     if fp32_dest:
-        return closed_form(a, b, fidelity, jnp.multiply)
+        return closed_form(a, b, fidelity, _multiplied)
     first, *rest = phases(a, b, fidelity)
-    dst = to_dst(first[0] * first[1], fp32_dest)
+    dst = to_dst(_multiplied(*first), fp32_dest)
     for p, q in rest:
-        product, held = p * q, rounding.widen(dst)
+        product, held = _multiplied(p, q), rounding.widen(dst)
         magic = _magic(product, held)
         upward = jnp.where(product < 0, 2 - _LIFT, _LIFT)
         dst = to_dst(((held * _LIFT + magic) - magic) + ((product * upward + magic) - magic), fp32_dest)

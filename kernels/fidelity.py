@@ -43,9 +43,9 @@ def mask(x: Array, mask: np.uint32) -> Array:
 
 
 def split(x: Array, high: np.uint32, used: np.uint32) -> tuple[Array, Array]:
-    """`x` as (high, low) parts whose sum is `x` masked with `used`; the subtraction is exact."""
-    top = mask(x, high)
-    return top, mask(x, used) - top
+    """`x` as (high, low) parts whose sum is `x` masked with `used`; the subtraction is exact. An infinity has no low part."""
+    top, whole = mask(x, high), mask(x, used)
+    return top, jnp.where(whole == top, 0, whole - top)
 
 
 def closed_form(a: Array, b: Array, fidelity: Fidelity, product: Callable[[Array, Array], Array]) -> Array:

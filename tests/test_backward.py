@@ -56,8 +56,10 @@ FORMULAS = {  # of the gradient g and the operands
 }
 
 
-@pytest.mark.parametrize("dtype", [tt.float32, tt.bfloat16], ids=str)
-@pytest.mark.parametrize("name", FORMULAS)
+CASES = [*((name, tt.float32) for name in FORMULAS), *((name, tt.bfloat16) for name in ("tanh", "div", "addcdiv", "where"))]
+
+
+@pytest.mark.parametrize("name, dtype", CASES)
 def test_formulas(rng, name, dtype):
     arity = len(inspect.signature(FORMULAS[name]).parameters)
     memory, grad, *x = tensors(rng.normal(size=SHAPE), *(rng.uniform(0.5, 3, SHAPE) for _ in range(arity - 1)), dtype=dtype)

@@ -475,7 +475,7 @@ def test_jit_equals_eager(rng, function, dtype):
     assert_same_bits(jitted.array, function(memory, x, y)[1].array)
 
 
-@pytest.mark.parametrize("name", [*FUNCTIONS, "squared_difference", "bias_gelu"])
+@pytest.mark.parametrize("name", ["divide", "remainder", "pow", "xlogy", "squared_difference", "bias_gelu"])
 def test_gradients_are_those_of_the_exact_function(rng, name):
     function = FUNCTIONS[name][0] if name in FUNCTIONS else getattr(binary, name)
     bounds = FUNCTIONS[name][2:] if name in FUNCTIONS else (SMALL, SMALL)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
 
 from tt_jax import ttnn  # noqa: E402
 from tt_jax.errors import ArgumentError  # noqa: E402

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import tt_jax as tt
 
 README = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
-FIRST, FURTHER = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+SMALLEST, FUNCTIONALIZED, CORE, FURTHER = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def run(program, names):
@@ -21,14 +21,22 @@ def run(program, names):
     return printed.getvalue()
 
 
-def test_the_smallest_program_prints_what_it_says():
-    (block,) = re.findall(r"^prints\n\n((?:    .*\n)+)", README, re.MULTILINE)
-    assert run(FIRST, {}) == re.sub("^    ", "", block, flags=re.MULTILINE)
+def test_programs_print_what_it_says():
+    blocks = re.findall(r"^prints\n\n((?:    .*\n)+)", README, re.MULTILINE)
+    for program, block in zip((SMALLEST, CORE), blocks, strict=True):
+        assert run(program, {}) == re.sub("^    ", "", block, flags=re.MULTILINE)
+
+
+def test_a_program_written_for_ttnn_compiles():
+    names = {}
+    run(FUNCTIONALIZED, names)
+    assert names["y"].shape == (32, 32)
+    assert jnp.allclose(names["y"].array.astype(jnp.float32).sum(-1), 2, atol=0.02)
 
 
 def test_whole_programs_compile():
     names = {"jax": jax, "jnp": jnp}
-    run(FIRST, names)
+    run(CORE, names)
     names["memory"] = tt.MemoryState.create(tt.N150)
     run(FURTHER, names)
     assert names["after"] == names["memory"]

@@ -8,6 +8,7 @@ import tt_jax as tt
 import tt_jax.ttnn as ttnn
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
 
 
 @pytest.fixture

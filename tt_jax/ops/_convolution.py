@@ -59,13 +59,16 @@ def geometry_of(
     output_padding: Any = None,
     mirror: bool = False,
 ) -> Geometry:
-    """The geometry of checked arguments; transposed if an output padding is given. Raises ArgumentError."""
+    """The geometry of checked arguments; transposed if an output padding is given. Raises ArgumentError.
+
+    No groups (0, as ttnn's own tutorials say for a plain convolution) are one.
+    """
     inputs = require_integer(name, "in_channels", in_channels, least=1)
     outputs = require_integer(name, "out_channels", out_channels, least=1)
     batch = require_integer(name, "batch_size", batch_size, least=1)
     height = require_integer(name, "input_height", height, least=1)
     width = require_integer(name, "input_width", width, least=1)
-    groups = require_integer(name, "groups", groups, least=1)
+    groups = require_integer(name, "groups", groups, least=0) or 1
     taps = require_pair(name, "kernel_size", kernel_size, least=1)
     strides = require_pair(name, "stride", stride)
     if min(strides) < 1:

@@ -17,10 +17,24 @@ from tt_jax.kernels import packer
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_options
 from tt_jax.ops._binary import dressed
-from tt_jax.ops._eltwise import broadcast_shapes
+from tt_jax.ops._broadcast import broadcast_shapes
 from tt_jax.ops._support import Support
 from tt_jax.program import Operation, active_cache, launch, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
+
+__all__ = [
+    "abs_bw", "acos_bw", "acosh_bw", "add_bw", "addalpha_bw", "addcdiv_bw", "addcmul_bw", "asin_bw", "asinh_bw", "atan2_bw",
+    "atan_bw", "atanh_bw", "bias_gelu_bw", "ceil_bw", "celu_bw", "clamp_bw", "clip_bw", "cos_bw", "cosh_bw", "deg2rad_bw",
+    "digamma_bw", "div_bw", "div_no_nan_bw", "elu_bw", "erf_bw", "erfc_bw", "erfinv_bw", "exp2_bw", "exp_bw", "expm1_bw",
+    "fill_bw", "fill_zero_bw", "floor_bw", "fmod_bw", "frac_bw", "gelu_bw", "hardshrink_bw", "hardsigmoid_bw",
+    "hardswish_bw", "hardtanh_bw", "hypot_bw", "i0_bw", "ldexp_bw", "leaky_relu_bw", "lerp_bw", "lgamma_bw", "log10_bw",
+    "log1p_bw", "log2_bw", "log_bw", "log_sigmoid_bw", "logaddexp2_bw", "logaddexp_bw", "logit_bw", "logiteps_bw", "max_bw",
+    "min_bw", "mul_bw", "multigammaln_bw", "neg_bw", "polygamma_bw", "pow_bw", "rad2deg_bw", "rdiv_bw", "reciprocal_bw",
+    "relu6_bw", "relu_bw", "remainder_bw", "round_bw", "rpow_bw", "rsqrt_bw", "rsub_bw", "selu_bw", "sigmoid_bw", "sign_bw",
+    "silu_bw", "sin_bw", "sinh_bw", "softplus_bw", "softshrink_bw", "softsign_bw", "sqrt_bw", "square_bw",
+    "squared_difference_bw", "sub_bw", "subalpha_bw", "tan_bw", "tanh_bw", "tanhshrink_bw", "threshold_bw", "trunc_bw",
+    "where_bw", "xlogy_bw",
+]  # fmt: skip
 
 
 class Backward(Protocol):
@@ -253,5 +267,3 @@ lerp_bw = _backward(
     numbers=("input_tensor_c",),
 )
 where_bw = _backward("where", "input_tensor_a", "input_tensor_b", "input_tensor_c", constants=("input_tensor_a",))
-
-__all__ = sorted(name for name in globals() if name.endswith("_bw"))

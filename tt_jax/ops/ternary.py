@@ -14,7 +14,7 @@ from tt_jax.layout import Layout
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_options
 from tt_jax.ops._binary import supported
-from tt_jax.ops._eltwise import broadcast_shapes, place
+from tt_jax.ops._broadcast import broadcast_shapes, place
 from tt_jax.ops._support import Support
 from tt_jax.ops._unary import number
 from tt_jax.program import Operation, launch, require_tensor
