@@ -1,7 +1,7 @@
 """Multi-head attention written for ttnn, as one would run it on a board; it needs no torch.
 
-    tt-jax run examples/ttnn_attention.py
-    tt-jax run --device p150 examples/ttnn_attention.py
+tt-jax run examples/ttnn_attention.py
+tt-jax run --device p150 examples/ttnn_attention.py
 """
 
 import numpy as np
@@ -37,7 +37,9 @@ def optimized_attention(x, mask, weights, num_heads):
     """The last version: fused projections and heads, bfloat8_b, everything in L1 and freed as soon as it can be."""
     grid = ttnn.CoreGrid(y=8, x=8)
     l1 = ttnn.L1_MEMORY_CONFIG
-    qkv = ttnn.linear(x, weights["qkv_weight"], bias=weights["qkv_bias"], dtype=ttnn.bfloat8_b, memory_config=l1, core_grid=grid)
+    qkv = ttnn.linear(
+        x, weights["qkv_weight"], bias=weights["qkv_bias"], dtype=ttnn.bfloat8_b, memory_config=l1, core_grid=grid
+    )
     query, key, value = ttnn.transformer.split_query_key_value_and_split_heads(qkv, memory_config=l1, num_heads=num_heads)
     ttnn.deallocate(qkv)
     scores = ttnn.matmul(query, key, dtype=ttnn.bfloat16, memory_config=l1, core_grid=grid)

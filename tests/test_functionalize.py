@@ -24,7 +24,9 @@ def inputs(seed=0):
     memory = tt.MemoryState.create(tt.N150)
     tensors = []
     for shape in ((32, 64), (64, 32), (1, 32)):
-        memory, x = tt.from_array(memory, rng.standard_normal(shape).astype(np.float32), dtype=tt.bfloat16, layout=tt.TILE_LAYOUT)
+        memory, x = tt.from_array(
+            memory, rng.standard_normal(shape).astype(np.float32), dtype=tt.bfloat16, layout=tt.TILE_LAYOUT
+        )
         tensors.append(x)
     return memory, tensors
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from patterns import bfloat16, random_patterns
 
 import tt_jax as tt
 import tt_jax.ttnn as ttnn
+from patterns import bfloat16, random_patterns
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ _ALIAS, _TARGET = "ttnn", "tt_jax.ttnn"
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds `ttnn` and `ttnn.x` as the modules `tt_jax.ttnn` and `tt_jax.ttnn.x` themselves, not as copies."""
 
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> importlib.machinery.ModuleSpec | None:
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
         if name != _ALIAS and not name.startswith(_ALIAS + "."):
             return None
         real = _TARGET + name[len(_ALIAS) :]

@@ -211,10 +211,9 @@ def launch(
         placements = placements[1:]
     else:
         buffers = []
-    if placements:
-        for buffer_type, size in placements:
-            after, buffer = after.allocate(buffer_type, size)
-            buffers.append(buffer)
+    for buffer_type, size in placements:
+        after, buffer = after.allocate(buffer_type, size)
+        buffers.append(buffer)
     if program.footprint is not None:
         _check_footprint(operation, program.footprint(memory), memory, after)
 
@@ -223,7 +222,7 @@ def launch(
         cache.add(key, program)
     else:
         cache.hits += 1
-    outputs = tuple(map(Tensor, values, program.outputs, buffers))
+    outputs = tuple(map(Tensor, values, program.outputs, buffers))  # type: ignore[arg-type]  # values may be abstract
     for observe in observers:
         observe(operation, program, inputs, outputs, found is not None)
     return after, outputs

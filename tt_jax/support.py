@@ -52,12 +52,19 @@ def table() -> str:
     parts = [
         "# Operations",
         "",
-        "Written by `python -m tt_jax.support`. Each is `tt_jax.<name>(memory, ...) -> (memory, result)` and `tt_jax.ttnn.<name>(...) -> result`.",
+        "Written by `python -m tt_jax.support`. Each is `tt_jax.<name>(memory, ...) -> (memory, result)`, and",
+        "`tt_jax.ttnn.<name>(...) -> result`.",
         "float: bf16 (bfloat16), f32 (float32), bfp8 (bfloat8_b) and bfp4 (bfloat4_b).",
     ]
     for prefix, module in (("ttnn", operations), ("ttnn.transformer", transformer), ("ttnn.experimental", experimental)):
         rows = _operations(module)
-        parts += ["", f"## {prefix}: {len(rows)}", "", "| operation | what it computes | dtypes | layouts |", "|---|---|---|---|"]
+        parts += [
+            "",
+            f"## {prefix}: {len(rows)}",
+            "",
+            "| operation | what it computes | dtypes | layouts |",
+            "|---|---|---|---|",
+        ]
         parts += [_row(name, function) for name, function in rows.items()]
     return "\n".join(parts) + "\n"
 

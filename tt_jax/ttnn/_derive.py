@@ -327,7 +327,9 @@ def dress(
 _DEVICE = inspect.Parameter("device", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Device | None)
 
 
-def facade_signature(function: Callable[..., Any], positional: tuple[str, ...] = (), prepares: bool = False) -> inspect.Signature:
+def facade_signature(
+    function: Callable[..., Any], positional: tuple[str, ...] = (), prepares: bool = False
+) -> inspect.Signature:
     """The signature of `function` without memory: not the first argument, nor the first part of the result.
 
     `positional`, of a creation function, comes first and in that order, `device` among it; `prepares`: there is a `device` too.

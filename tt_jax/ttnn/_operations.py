@@ -1,7 +1,7 @@
 """The facade's functions: one for every name that a functional operations module exports."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 

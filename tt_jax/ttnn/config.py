@@ -61,7 +61,9 @@ class Config:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in {field.name for field in dataclasses.fields(self)}:
-            raise AttributeError(f"CONFIG has no setting {name!r}; there are {', '.join(f.name for f in dataclasses.fields(self))}")
+            raise AttributeError(
+                f"CONFIG has no setting {name!r}; there are {', '.join(f.name for f in dataclasses.fields(self))}"
+            )
         object.__setattr__(self, name, value)
         if name == "enable_comparison_mode" and value and _comparison not in interceptors:
             interceptors.append(_comparison)
@@ -95,7 +97,9 @@ def load_config_from_json_file(path: str | pathlib.Path) -> Config:
 
 def save_config_to_json_file(path: str | pathlib.Path) -> None:
     """Write the settings to a file."""
-    settings = {name: value if isinstance(value, bool | float | None) else str(value) for name, value in vars(ttnn.CONFIG).items()}
+    settings = {
+        name: value if isinstance(value, bool | float | None) else str(value) for name, value in vars(ttnn.CONFIG).items()
+    }
     pathlib.Path(path).write_text(json.dumps(settings, indent=2))
 
 

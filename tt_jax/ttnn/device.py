@@ -47,7 +47,9 @@ class DispatchCoreAxis(enum.Enum):
 class DispatchCoreConfig:
     """Where dispatch runs: accepted, and without effect, since the profiles' grids are those of the default."""
 
-    def __init__(self, type: DispatchCoreType | None = None, axis: DispatchCoreAxis | None = None, fabric_tensix_config: Any = None):
+    def __init__(
+        self, type: DispatchCoreType | None = None, axis: DispatchCoreAxis | None = None, fabric_tensix_config: Any = None
+    ):
         self.type = type
         self.axis = axis
 
@@ -99,7 +101,13 @@ class Device:
     """
 
     def __init__(
-        self, profile: DeviceProfile, memory: MemoryState, *, device_id: int = 0, computes: bool = True, is_functional: bool = False
+        self,
+        profile: DeviceProfile,
+        memory: MemoryState,
+        *,
+        device_id: int = 0,
+        computes: bool = True,
+        is_functional: bool = False,
     ):
         self.profile = profile
         self.computes = computes
@@ -275,7 +283,15 @@ def open_device(
     return device
 
 
-def CreateDevice(device_id: int = 0, num_command_queues: int = 1, l1_small_size: int = 0, trace_region_size: int = 0, dispatch_core_config: Any = None, *, worker_l1_size: int = 0) -> Device:  # noqa: N802, E501 - ttnn's name
+def CreateDevice(
+    device_id: int = 0,
+    num_command_queues: int = 1,
+    l1_small_size: int = 0,
+    trace_region_size: int = 0,
+    dispatch_core_config: Any = None,
+    *,
+    worker_l1_size: int = 0,
+) -> Device:  # noqa: N802, E501 - ttnn's name
     """`open_device` under its older name."""
     return open_device(
         device_id=device_id, l1_small_size=l1_small_size, trace_region_size=trace_region_size, worker_l1_size=worker_l1_size

@@ -39,7 +39,14 @@ class _Capture:
 
     def add(self, kind: str, params: dict[str, Any] | None = None, **extra: Any) -> int:
         counter = len(self.nodes)
-        node = {"counter": counter, "node_type": kind, "params": params, "arguments": [], "connections": [], "input_tensors": []}
+        node = {
+            "counter": counter,
+            "node_type": kind,
+            "params": params,
+            "arguments": [],
+            "connections": [],
+            "input_tensors": [],
+        }
         self.nodes.append(node | extra | {"stacking_level": len(self.open) if counter else 0})
         return counter
 
@@ -96,7 +103,9 @@ class _Capture:
             self.connect(counter, self.buffers.pop(buffer))
 
     def launched(self, operation: Any, made: Any, inputs: Any, outputs: tuple[FunctionalTensor, ...], hit: bool) -> None:
-        self.start(operation.name, [x.spec if isinstance(x, FunctionalTensor) else "scalar" for x in inputs], program_cache_hit=hit)
+        self.start(
+            operation.name, [x.spec if isinstance(x, FunctionalTensor) else "scalar" for x in inputs], program_cache_hit=hit
+        )
         for y in outputs:
             if y.buffer not in self.buffers:
                 self.allocate(y.buffer, y.spec.page_size, y.spec.num_pages * y.spec.page_size)
@@ -130,7 +139,9 @@ _captures: list[_Capture] = []
 def begin_graph_capture(run_mode: RunMode = RunMode.NORMAL) -> None:
     """Record what happens from now on. Raises NotModelledError for NO_DISPATCH, TTError within another capture."""
     if run_mode is not RunMode.NORMAL:
-        raise NotModelledError("graph capture without dispatch is not modelled: use RunMode.NORMAL, or a device with TT_JAX_COMPUTE=off")
+        raise NotModelledError(
+            "graph capture without dispatch is not modelled: use RunMode.NORMAL, or a device with TT_JAX_COMPUTE=off"
+        )
     if _captures:
         raise TTError("begin_graph_capture: a capture is under way; end it with end_graph_capture")
     capture = _Capture()

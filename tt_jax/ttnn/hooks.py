@@ -69,7 +69,9 @@ def _tensors(value: Any) -> list[Any]:
     return [value.float()] if hasattr(value, "float") and hasattr(value, "dim") else []
 
 
-_UNCOMPARED = frozenset(("ttnn.from_torch", "ttnn.to_torch", "ttnn.deallocate", "ttnn.to_device", "ttnn.from_device", "ttnn.empty"))
+_UNCOMPARED = frozenset(
+    ("ttnn.from_torch", "ttnn.to_torch", "ttnn.deallocate", "ttnn.to_device", "ttnn.from_device", "ttnn.empty")
+)
 
 
 def compare(operation: Any, args: Any, kwargs: Any, proceed: Callable[..., Any], config: Any) -> Any:

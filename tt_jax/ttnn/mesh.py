@@ -110,7 +110,9 @@ def get_device_tensors(tensor: Tensor) -> list[Tensor]:
 def aggregate_as_tensor(tensors: Sequence[Tensor], *arguments: Any) -> Tensor:
     """The inverse of `get_device_tensors`. Raises NotModelledError for more than one."""
     if len(tensors) != 1:
-        raise NotModelledError(f"aggregate_as_tensor: {len(tensors)} tensors need a mesh of as many devices, which is not modelled yet")
+        raise NotModelledError(
+            f"aggregate_as_tensor: {len(tensors)} tensors need a mesh of as many devices, which is not modelled yet"
+        )
     return tensors[0]
 
 

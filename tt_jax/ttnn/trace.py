@@ -42,15 +42,15 @@ class _Trace:
     ) -> None:
         if active_cache() is not self.device.program_cache:
             return
-        taken = tuple(
-            (x.buffer, x.spec.shape, None) if isinstance(x, FunctionalTensor) else (None, (), x) for x in inputs
-        )
+        taken = tuple((x.buffer, x.spec.shape, None) if isinstance(x, FunctionalTensor) else (None, (), x) for x in inputs)
         self.steps.append(_Step(made.kernel, taken, tuple(y.buffer for y in outputs)))
 
     def intercept(self, operation: Any, args: Any, kwargs: Any, proceed: Callable[..., Any]) -> Any:
         name = operation.python_fully_qualified_name
         if name in ("ttnn.to_torch", "ttnn.from_device", "ttnn.to_numpy"):
-            raise TTError(f"{name}: reads are not possible during trace capture; read after end_trace_capture and execute_trace")
+            raise TTError(
+                f"{name}: reads are not possible during trace capture; read after end_trace_capture and execute_trace"
+            )
         self._hold((args, kwargs))
         output = proceed(args, kwargs)
         self._hold(output)
