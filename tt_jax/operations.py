@@ -2,6 +2,7 @@
 
 from tt_jax.ops.adaptive_pool import *
 from tt_jax.ops.addmm import *
+from tt_jax.ops.backward import *
 from tt_jax.ops.batch_norm import *
 from tt_jax.ops.bcast import *
 from tt_jax.ops.binary import *

@@ -214,8 +214,11 @@ def launch(
     for buffer_type, size in placements:
         after, buffer = after.allocate(buffer_type, size)
         buffers.append(buffer)
-    if program.footprint is not None:
-        _check_footprint(operation, program.footprint(memory), memory, after)
+    if program.footprint is not None and (footprint := program.footprint(memory)) is not None:
+        end = after.region(BufferType.L1).start + footprint.size
+        lowest = after.lowest_occupied(BufferType.L1)
+        if end > after.device.l1_size or (lowest is not None and lowest < end):
+            raise _clash(operation, footprint, memory, after)
 
     values = program.abstract if abstract else program.kernel(*arrays)
     if found is None:
@@ -239,23 +242,21 @@ def _given_output(operation: Operation, memory: MemoryState, output: Tensor, spe
     return output.buffer
 
 
-def _check_footprint(operation: Operation, footprint: Footprint | None, before: MemoryState, after: MemoryState) -> None:
-    if footprint is None:
-        return
+def _clash(operation: Operation, footprint: Footprint, before: MemoryState, after: MemoryState) -> L1ClashError:
+    """The error for a program whose circular buffers reach into live buffers, or beyond L1."""
     end = after.region(BufferType.L1).start + footprint.size
-    lowest = after.lowest_occupied(BufferType.L1)
     asked = (
         f"{operation.name}: its program keeps {footprint.size:,} B of circular buffers on cores (0, 0) to "
         f"{footprint.last_core}, up to address {end:,}, "
     )
     if end > after.device.l1_size:
-        raise L1ClashError(f"{asked}but L1 ends at {after.device.l1_size:,}. Use a larger core grid or smaller blocks")
-    if lowest is None or lowest >= end:
-        return
+        return L1ClashError(f"{asked}but L1 ends at {after.device.l1_size:,}. Use a larger core grid or smaller blocks")
+    lowest = after.lowest_occupied(BufferType.L1)
+    assert lowest is not None
     blame = "" if before.lowest_occupied(BufferType.L1) == lowest else ", by its own output"
     live = sorted(before.live(BufferType.L1), key=lambda block: -block.size)[:3]
     listed = "; ".join(f"{block.size:,} B at {block.address:,}" for block in live) or "none"
-    raise L1ClashError(
+    return L1ClashError(
         f"{asked}but L1 is allocated down to {lowest:,}{blame}. Largest live buffers before it, per bank: {listed}. Free or move to "
         f"DRAM at least {end - lowest:,} B per bank, the output counted, or use a larger core grid"
     )

@@ -92,12 +92,24 @@ def abs(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, outp
     """The magnitude, element by element."""
 
 
+def abs_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `abs`, given that of its result: a list, with None where one is not required."""
+
+
 def acos(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """The inverse cosine, element by element."""
 
 
+def acos_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `acos`, given that of its result: a list, with None where one is not required."""
+
+
 def acosh(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """The inverse hyperbolic cosine, element by element."""
+
+
+def acosh_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `acosh`, given that of its result: a list, with None where one is not required."""
 
 
 def adaptive_avg_pool2d(input_tensor: Tensor, batch_size: int, input_h: int, input_w: int, channels: int, output_size: Any, *, memory_config: MemoryConfig | None = None, dram_slice_config: Op2DSliceConfig | None = None, applied_shard_scheme: TensorMemoryLayout | None = None, compute_kernel_config: ComputeKernelConfig | None = None, deallocate_input: bool = False, reallocate_output: bool = True, dtype: DataType = ..., output_layout: Layout = ..., **scheduling: Any) -> Tensor:
@@ -116,16 +128,32 @@ def add_(input_a: Tensor, input_b: Tensor | float, *, fast_and_approximate_mode:
     """`a + b`: bfloat16 and block floats on the FPU (both aligned to 11 bits, ties away), float32 exactly, integers modulo their width. The result takes the buffer of `input_a`, and must have its shape."""
 
 
+def add_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `add`, given that of its result: a list, with None where one is not required."""
+
+
 def addalpha(input_tensor_a: Tensor, input_tensor_b: Tensor | float, alpha: float = 1.0, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """`a + alpha * b`: the product rounded to Dst, then added as `add` does. Shapes broadcast as in NumPy. Raises as `add`."""
+
+
+def addalpha_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, alpha: Any = 1.0, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `addalpha`, given that of its result: a list, with None where one is not required."""
 
 
 def addcdiv(input_a: Tensor, input_b: Tensor, input_c: Tensor, *, value: float = 1.0, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """`a + value * b / c`, in float32 and rounded once. Raises ArgumentError for shapes or dtypes that do not fit."""
 
 
+def addcdiv_bw(grad_tensor: Any, input_tensor_a: Any, input_tensor_b: Any, input_tensor_c: Any, value: Any = 1.0, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor_a`, `input_tensor_b`, `input_tensor_c` in `addcdiv`, given that of its result: a list, with None where one is not required."""
+
+
 def addcmul(input_a: Tensor, input_b: Tensor, input_c: Tensor, *, value: float = 1.0, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """`a + value * b * c`, in float32 and rounded once. Raises ArgumentError for shapes or dtypes that do not fit."""
+
+
+def addcmul_bw(grad_tensor: Any, input_tensor_a: Any, input_tensor_b: Any, input_tensor_c: Any, value: Any = 1.0, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor_a`, `input_tensor_b`, `input_tensor_c` in `addcmul`, given that of its result: a list, with None where one is not required."""
 
 
 def addmm(input_tensor: Tensor, mat1_tensor: Tensor, mat2_tensor: Tensor, *, alpha: float = 1.0, beta: float = 1.0, memory_config: MemoryConfig | None = None, dtype: DataType | None = None, program_config: MatmulMultiCoreReuseProgramConfig | MatmulMultiCoreReuseMultiCastProgramConfig | MatmulMultiCoreReuseMultiCast1DProgramConfig | MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig | MatmulMultiCoreProgramConfig | None = None, compute_kernel_config: ComputeKernelConfig | None = None, core_grid: CoreGrid | None = None, output_tile: Any = None, optional_output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
@@ -160,8 +188,16 @@ def asin(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, out
     """The inverse sine, element by element."""
 
 
+def asin_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `asin`, given that of its result: a list, with None where one is not required."""
+
+
 def asinh(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """The inverse hyperbolic sine, element by element."""
+
+
+def asinh_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `asinh`, given that of its result: a list, with None where one is not required."""
 
 
 def assign(input_tensor: Tensor | None = None, input_b: Tensor | None = None, *, memory_config: MemoryConfig | None = None, dtype: DataType | None = None, output_tensor: Tensor | None = None, input_a: Tensor | None = None, **scheduling: Any) -> Tensor:
@@ -176,8 +212,20 @@ def atan2(input_tensor_a: Tensor, input_tensor_b: Tensor | float, *, memory_conf
     """The angle of the point `(b, a)`, rounded once. Shapes broadcast as in NumPy; dtype and place of the result are the first tensor's unless said otherwise."""
 
 
+def atan2_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `atan2`, given that of its result: a list, with None where one is not required."""
+
+
+def atan_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `atan`, given that of its result: a list, with None where one is not required."""
+
+
 def atanh(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """The inverse hyperbolic tangent, element by element."""
+
+
+def atanh_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `atanh`, given that of its result: a list, with None where one is not required."""
 
 
 def avg_pool2d(input_tensor: Tensor, batch_size: int, input_h: int, input_w: int, channels: int, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None, *, memory_config: MemoryConfig | None = None, dram_slice_config: Op2DSliceConfig | None = None, applied_shard_scheme: TensorMemoryLayout | None = None, compute_kernel_config: ComputeKernelConfig | None = None, deallocate_input: bool = False, reallocate_halo_output: bool = True, dtype: DataType = ..., output_layout: Layout = ..., config_tensor_in_dram: bool = False, **scheduling: Any) -> Tensor:
@@ -202,6 +250,10 @@ def bias_gelu(input_tensor_a: Tensor | float, input_tensor_b: Tensor | float, *,
 
 def bias_gelu_(input_a: Tensor, input_b: Tensor | float, *, fast_and_approximate_mode: bool = True, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
     """gelu (the accurate form) of `a + b`. The result takes the buffer of `input_a`, and must have its shape."""
+
+
+def bias_gelu_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, approximate: Any = 'none', *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `bias_gelu`, given that of its result: a list, with None where one is not required."""
 
 
 def bitcast(input_tensor: Tensor, dtype: DataType, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
@@ -240,8 +292,16 @@ def ceil(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, out
     """The smallest whole number from x, element by element."""
 
 
+def ceil_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `ceil`, given that of its result: a list, with None where one is not required."""
+
+
 def celu(input_tensor: Tensor, alpha: float = 1.0, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """x, or alpha (exp(x / alpha) - 1) below 0."""
+
+
+def celu_bw(grad_tensor: Any, input_tensor: Any, alpha: Any = 1.0, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `celu`, given that of its result: a list, with None where one is not required."""
 
 
 def chunk(input_tensor: Tensor, chunks: int, dim: int = 0, **scheduling: Any) -> list[Tensor]:
@@ -252,8 +312,16 @@ def clamp(input_tensor: Tensor, min: Tensor | float | None = None, max: Tensor |
     """min(max(x, min), max), with numbers for both bounds or tensors for both (which broadcast to x), or one bound alone."""
 
 
+def clamp_bw(grad_tensor: Any, input_tensor: Any, min: Any = None, max: Any = None, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `clamp`, given that of its result: a list, with None where one is not required."""
+
+
 def clip(input_tensor: Tensor, min: Tensor | float | None = None, max: Tensor | float | None = None, *, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
     """As `clamp`."""
+
+
+def clip_bw(grad_tensor: Any, input_tensor: Any, min: Any = None, max: Any = None, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `clip`, given that of its result: a list, with None where one is not required."""
 
 
 def clone(input: Tensor, *, dtype: DataType | None = None, memory_config: MemoryConfig | None = None, compute_kernel_config: object = None, **scheduling: Any) -> Tensor:
@@ -292,8 +360,16 @@ def cos(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, outp
     """The cosine, element by element."""
 
 
+def cos_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `cos`, given that of its result: a list, with None where one is not required."""
+
+
 def cosh(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """The hyperbolic cosine, element by element."""
+
+
+def cosh_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `cosh`, given that of its result: a list, with None where one is not required."""
 
 
 def cumprod(input: Tensor, dim: int, *, dtype: DataType | None = None, reverse_order: bool = False, out: Tensor | None = None, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
@@ -312,8 +388,16 @@ def deg2rad(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, 
     """x pi / 180, element by element."""
 
 
+def deg2rad_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `deg2rad`, given that of its result: a list, with None where one is not required."""
+
+
 def digamma(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """The derivative of the gamma function's logarithm, element by element."""
+
+
+def digamma_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `digamma`, given that of its result: a list, with None where one is not required."""
 
 
 def div(input_tensor_a: Tensor | float, input_tensor_b: Tensor | float, *, fast_and_approximate_mode: bool = False, rounding_mode: Optional[Literal['floor', 'trunc']] = None, dtype: DataType | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
@@ -324,8 +408,16 @@ def div_(input_a: Tensor, input_b: Tensor | float, *, fast_and_approximate_mode:
     """`a / b`. The result takes the buffer of `input_a`, and must have its shape."""
 
 
+def div_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, rounding_mode: Any = None, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `div`, given that of its result: a list, with None where one is not required."""
+
+
 def div_no_nan(input_tensor_a: Tensor, input_tensor_b: Tensor | float, *, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
     """`a / b`, 0 where `b` is; rounded once. Shapes broadcast as in NumPy; dtype and place of the result are the first tensor's unless said otherwise."""
+
+
+def div_no_nan_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `div_no_nan`, given that of its result: a list, with None where one is not required."""
 
 
 def divide(input_tensor_a: Tensor | float, input_tensor_b: Tensor | float, *, fast_and_approximate_mode: bool = False, rounding_mode: Optional[Literal['floor', 'trunc']] = None, dtype: DataType | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
@@ -342,6 +434,10 @@ def dump_tensor(file_name: str | Any[str], tensor: Tensor, distribute: Any = Non
 
 def elu(input_tensor: Tensor, alpha: float = 1.0, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """x, or alpha (exp(x) - 1) below 0."""
+
+
+def elu_bw(grad_tensor: Any, input_tensor: Any, alpha: Any = 1.0, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `elu`, given that of its result: a list, with None where one is not required."""
 
 
 def embedding(input_tensor: Tensor, weight: Tensor, *, padding_idx: int | None = None, layout: Layout | None = None, embeddings_type: Any = ..., dtype: DataType | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
@@ -376,12 +472,24 @@ def erf(input_tensor: Tensor, *, fast_and_approximate_mode: bool = False, memory
     """The error function, element by element. With `fast_and_approximate_mode` a faster variant: as exact here as the other."""
 
 
+def erf_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `erf`, given that of its result: a list, with None where one is not required."""
+
+
 def erfc(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """1 minus the error function, element by element."""
 
 
+def erfc_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `erfc`, given that of its result: a list, with None where one is not required."""
+
+
 def erfinv(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """The inverse error function, element by element."""
+
+
+def erfinv_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `erfinv`, given that of its result: a list, with None where one is not required."""
 
 
 def exp(input_tensor: Tensor, *, fast_and_approximate_mode: bool = False, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
@@ -392,6 +500,14 @@ def exp2(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, out
     """2 to the power x, element by element."""
 
 
+def exp2_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `exp2`, given that of its result: a list, with None where one is not required."""
+
+
+def exp_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `exp`, given that of its result: a list, with None where one is not required."""
+
+
 def expand(input_tensor: Tensor, output_shape: Sequence[int], *, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
     """`input_tensor` repeated along its dimensions of one up to `output_shape`, where -1 keeps a size; as `repeat`."""
 
@@ -400,8 +516,16 @@ def expm1(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, ou
     """exp(x) - 1, element by element."""
 
 
+def expm1_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `expm1`, given that of its result: a list, with None where one is not required."""
+
+
 def fill(input_tensor: Tensor, fill_value: float, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """A tensor like the input, filled with `fill_value`."""
+
+
+def fill_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `fill`, given that of its result: a list, with None where one is not required."""
 
 
 def fill_cache(cache_tensor: Tensor, input_tensor: Tensor, batch_idx: int, **scheduling: Any) -> Tensor:
@@ -424,8 +548,16 @@ def fill_rm(N: int, C: int, H: int, W: int, hOnes: int, wOnes: int, any: Tensor,
     """A bfloat16 ROW_MAJOR tensor `(N, C, H, W)`: `val_hi` in the first `hOnes` rows and `wOnes` columns, `val_lo` elsewhere."""
 
 
+def fill_zero_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `fill_zero`, given that of its result: a list, with None where one is not required."""
+
+
 def floor(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """The largest whole number up to x, element by element."""
+
+
+def floor_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `floor`, given that of its result: a list, with None where one is not required."""
 
 
 def floor_div(input_tensor_a: Tensor, input_tensor_b: Tensor | float, *, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
@@ -436,12 +568,20 @@ def fmod(input_tensor_a: Tensor, input_tensor_b: Tensor | float, *, memory_confi
     """What `a / b` leaves, with the sign of `a`; rounded once. An int32 tensor with a float becomes float32. Shapes broadcast as in NumPy; dtype and place of the result are the first tensor's unless said otherwise."""
 
 
+def fmod_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `fmod`, given that of its result: a list, with None where one is not required."""
+
+
 def fold(input: Tensor, stride_h: int, stride_w: int, use_transpose_as_fold: bool = False, output_shape: Sequence[int] | None = None, padding: Any = ..., grid_size: CoreRangeSet | None = None, override_memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
     """Images `[n, h, w, c]` with each block of `stride_h x stride_w` pixels folded into the channels, row by row; ROW_MAJOR."""
 
 
 def frac(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """x less its whole part, element by element."""
+
+
+def frac_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `frac`, given that of its result: a list, with None where one is not required."""
 
 
 def from_buffer(buffer: Any, shape: Sequence[int], dtype: DataType, device: Device | None = None, layout: Layout | None = None, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
@@ -492,6 +632,10 @@ def gelu(input_tensor: Tensor, *, variant: GeluVariant | None = None, fast_and_a
     """x times the normal distribution's cumulative function, on bfloat16 by the device's own formula."""
 
 
+def gelu_bw(grad_tensor: Any, input_tensor: Any, approximate: Any = 'none', *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `gelu`, given that of its result: a list, with None where one is not required."""
+
+
 def get_memory_config(tensor: Tensor, **scheduling: Any) -> MemoryConfig | None:
     """Where a device tensor lives; None for a host tensor and for a deallocated one."""
 
@@ -540,16 +684,32 @@ def hardshrink(input_tensor: Tensor, *, lambd: float = 0.5, memory_config: Memor
     """x, or 0 where |x| <= lambd; in a 16-bit Dst `lambd` is first rounded to bfloat16."""
 
 
+def hardshrink_bw(grad_tensor: Any, input_tensor: Any, lambd: Any = 0.5, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `hardshrink`, given that of its result: a list, with None where one is not required."""
+
+
 def hardsigmoid(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """min(max(x / 6 + 1 / 2, 0), 1), element by element."""
+
+
+def hardsigmoid_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `hardsigmoid`, given that of its result: a list, with None where one is not required."""
 
 
 def hardswish(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """x hardsigmoid(x), element by element."""
 
 
+def hardswish_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `hardswish`, given that of its result: a list, with None where one is not required."""
+
+
 def hardtanh(input_tensor: Tensor, *, min_val: float = -1.0, max_val: float = 1.0, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """min(max(x, min_val), max_val)."""
+
+
+def hardtanh_bw(grad_tensor: Any, input_tensor: Any, min: Any = -1.0, max: Any = 1.0, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `hardtanh`, given that of its result: a list, with None where one is not required."""
 
 
 def has_storage_type_of(tensor: Tensor, storage_type: Any, **scheduling: Any) -> bool:
@@ -564,8 +724,16 @@ def hypot(input_tensor_a: Tensor, input_tensor_b: Tensor | float, *, memory_conf
     """`sqrt(a ** 2 + b ** 2)`, rounded once. Shapes broadcast as in NumPy; dtype and place of the result are the first tensor's unless said otherwise."""
 
 
+def hypot_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `hypot`, given that of its result: a list, with None where one is not required."""
+
+
 def i0(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """The modified Bessel function of order 0, infinity where |x| is above 88.5, element by element."""
+
+
+def i0_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `i0`, given that of its result: a list, with None where one is not required."""
 
 
 def i1(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
@@ -648,6 +816,10 @@ def ldexp_(input_a: Tensor, input_b: Tensor | float, *, fast_and_approximate_mod
     """`a * 2 ** b`, rounded once. The result takes the buffer of `input_a`, and must have its shape."""
 
 
+def ldexp_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `ldexp`, given that of its result: a list, with None where one is not required."""
+
+
 def le(input_tensor_a: Tensor | float, input_tensor_b: Tensor | float, *, dtype: DataType | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
     """1 where `a <= b`, else 0. Shapes broadcast as in NumPy; dtype and place of the result are the first tensor's unless said otherwise."""
 
@@ -660,8 +832,16 @@ def leaky_relu(input_tensor: Tensor, negative_slope: float = 0.01, *, memory_con
     """x, or x times `negative_slope` below 0."""
 
 
+def leaky_relu_bw(grad_tensor: Any, input_tensor: Any, negative_slope: Any = 0.01, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `leaky_relu`, given that of its result: a list, with None where one is not required."""
+
+
 def lerp(input: Tensor, end: Tensor, weight: Tensor | float, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """`input + weight * (end - input)`, in float32 and rounded once. Raises ArgumentError for shapes or dtypes that do not fit."""
+
+
+def lerp_bw(grad_tensor: Any, input_tensor_a: Any, input_tensor_b: Any, input_tensor_c: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor_a`, `input_tensor_b` in `lerp`, given that of its result: a list, with None where one is not required."""
 
 
 def lez(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
@@ -670,6 +850,10 @@ def lez(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, outp
 
 def lgamma(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """The logarithm of the gamma function's magnitude, element by element."""
+
+
+def lgamma_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `lgamma`, given that of its result: a list, with None where one is not required."""
 
 
 def linear(input_tensor_a: Tensor, input_tensor_b: Tensor, *, bias: Tensor | None = None, transpose_a: bool = False, transpose_b: bool = False, memory_config: MemoryConfig | None = None, dtype: DataType | None = None, program_config: MatmulMultiCoreReuseProgramConfig | MatmulMultiCoreReuseMultiCastProgramConfig | MatmulMultiCoreReuseMultiCast1DProgramConfig | MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig | MatmulMultiCoreProgramConfig | None = None, activation: Any = None, compute_kernel_config: ComputeKernelConfig | None = None, core_grid: CoreGrid | None = None, output_tile: Any = None, optional_output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
@@ -688,16 +872,36 @@ def log10(input_tensor: Tensor, *, fast_and_approximate_mode: bool = False, memo
     """The logarithm of base 10, element by element. With `fast_and_approximate_mode` a faster variant: as exact here as the other."""
 
 
+def log10_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `log10`, given that of its result: a list, with None where one is not required."""
+
+
 def log1p(input_tensor: Tensor, *, fast_and_approximate_mode: bool = False, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """The natural logarithm of 1 + x, element by element. With `fast_and_approximate_mode` a faster variant: as exact here as the other."""
+
+
+def log1p_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `log1p`, given that of its result: a list, with None where one is not required."""
 
 
 def log2(input_tensor: Tensor, *, fast_and_approximate_mode: bool = False, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """The logarithm of base 2, element by element. With `fast_and_approximate_mode` a faster variant: as exact here as the other."""
 
 
+def log2_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `log2`, given that of its result: a list, with None where one is not required."""
+
+
+def log_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `log`, given that of its result: a list, with None where one is not required."""
+
+
 def log_sigmoid(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """-ln(1 + exp(-x)), element by element."""
+
+
+def log_sigmoid_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `log_sigmoid`, given that of its result: a list, with None where one is not required."""
 
 
 def logaddexp(input_tensor_a: Tensor | float, input_tensor_b: Tensor | float, *, dtype: DataType | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
@@ -712,8 +916,16 @@ def logaddexp2_(input_a: Tensor, input_b: Tensor | float, *, fast_and_approximat
     """`log2(2 ** a + 2 ** b)`, rounded once. The result takes the buffer of `input_a`, and must have its shape."""
 
 
+def logaddexp2_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `logaddexp2`, given that of its result: a list, with None where one is not required."""
+
+
 def logaddexp_(input_a: Tensor, input_b: Tensor | float, *, fast_and_approximate_mode: bool = True, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
     """`log(exp(a) + exp(b))`, rounded once. The result takes the buffer of `input_a`, and must have its shape."""
+
+
+def logaddexp_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `logaddexp`, given that of its result: a list, with None where one is not required."""
 
 
 def logical_and(input_tensor_a: Tensor | float, input_tensor_b: Tensor | float, *, dtype: DataType | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
@@ -760,6 +972,14 @@ def logit(input_tensor: Tensor, *, eps: float | None = None, memory_config: Memo
     """ln(x / (1 - x)), x first clipped to [eps, 1 - eps] if there is an `eps`."""
 
 
+def logit_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `logit`, given that of its result: a list, with None where one is not required."""
+
+
+def logiteps_bw(grad_tensor: Any, input_tensor: Any, eps: Any = 0.0, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `logiteps`, given that of its result: a list, with None where one is not required."""
+
+
 def lt(input_tensor_a: Tensor | float, input_tensor_b: Tensor | float, *, dtype: DataType | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
     """1 where `a < b`, else 0. Shapes broadcast as in NumPy; dtype and place of the result are the first tensor's unless said otherwise."""
 
@@ -784,6 +1004,10 @@ def max(input_tensor: Tensor, dim: int | Sequence[int] | None = None, keepdim: b
     """The largest over `dim`: exact."""
 
 
+def max_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `max`, given that of its result: a list, with None where one is not required."""
+
+
 def max_pool2d(input_tensor: Tensor, batch_size: int, input_h: int, input_w: int, channels: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any = ..., ceil_mode: bool = False, *, memory_config: MemoryConfig | None = None, dram_slice_config: Op2DSliceConfig | None = None, applied_shard_scheme: TensorMemoryLayout | None = None, deallocate_input: bool = False, reallocate_halo_output: bool = True, return_indices: bool = False, dtype: DataType = ..., output_layout: Layout = ..., config_tensor_in_dram: bool = False, **scheduling: Any) -> Tensor | tuple[Tensor, Tensor]:
     """The largest value of each window of images `[1, 1, n * h * w, c]` (or `[n, h, w, c]`): `[1, 1, n * oh * ow, c]`."""
 
@@ -802,6 +1026,10 @@ def mean_hw(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, 
 
 def min(input_tensor: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, memory_config: MemoryConfig | None = None, compute_kernel_config: ComputeKernelConfig | None = None, scalar: float = 1.0, correction: bool = True, fast_and_approximate_mode: bool = False, output_layout: Layout | None = None, **scheduling: Any) -> Tensor:
     """The smallest over `dim`: exact."""
+
+
+def min_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `min`, given that of its result: a list, with None where one is not required."""
 
 
 def minimum(input_tensor_a: Tensor | float, input_tensor_b: Tensor | float, *, dtype: DataType | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
@@ -828,8 +1056,16 @@ def mul_(input_a: Tensor, input_b: Tensor | float, *, fast_and_approximate_mode:
     """`a * b`: bfloat16 pairs on the vector unit (rounded to nearest even), block floats on the FPU (HiFi4), integers modulo their width. A 32-bit integer tensor beside a float is converted to float first, by a program of its own. The result takes the buffer of `input_a`, and must have its shape."""
 
 
+def mul_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `mul`, given that of its result: a list, with None where one is not required."""
+
+
 def multigammaln(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
     """The logarithm of the multivariate gamma function of order 4, for x above 1.5; rounded once."""
+
+
+def multigammaln_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `multigammaln`, given that of its result: a list, with None where one is not required."""
 
 
 def multiply(input_tensor_a: Tensor | float, input_tensor_b: Tensor | float, *, fast_and_approximate_mode: bool = False, dtype: DataType | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
@@ -854,6 +1090,10 @@ def ne_(input_a: Tensor, input_b: Tensor | float, *, fast_and_approximate_mode: 
 
 def neg(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """-x, element by element."""
+
+
+def neg_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `neg`, given that of its result: a list, with None where one is not required."""
 
 
 def nextafter(input_tensor_a: Tensor, input_tensor_b: Tensor | float, *, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
@@ -904,12 +1144,20 @@ def polygamma(input_tensor: Tensor, k: int, *, memory_config: MemoryConfig | Non
     """The derivative of order `k` of digamma, for positive x. Raises ArgumentError unless `k` is 1 to 10."""
 
 
+def polygamma_bw(grad_tensor: Any, input_tensor: Any, n: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `polygamma`, given that of its result: a list, with None where one is not required."""
+
+
 def polyval(input_tensor_a: Tensor, coeffs: Sequence[float], *, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
     """The polynomial with `coeffs`, the highest power first, by Horner's scheme: a `multiply` and an `add` for each power."""
 
 
 def pow(input_tensor: Tensor | float, exponent: Tensor | float, *, dtype: DataType | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
     """`input_tensor ** exponent`, rounded once; either may be a number. NaN for a negative number to a broken power."""
+
+
+def pow_bw(grad_tensor: Any, input_tensor: Any, exponent: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `pow`, given that of its result: a list, with None where one is not required."""
 
 
 def prelu(input_tensor_a: Tensor, weight: Tensor | float | Sequence[float], *, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
@@ -944,6 +1192,10 @@ def rad2deg(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, 
     """x 180 / pi, element by element."""
 
 
+def rad2deg_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `rad2deg`, given that of its result: a list, with None where one is not required."""
+
+
 def rand(shape: Sequence[int], device: Device | None = None, *, dtype: DataType = ..., layout: Layout = ..., memory_config: MemoryConfig = ..., low: float = 0.0, high: float = 1.0, seed: int = 0, **scheduling: Any) -> Tensor:
     """Uniform numbers in `[low, high)`. Other dtypes than bfloat16 and float32 are cast from float32 as `typecast` does."""
 
@@ -956,12 +1208,20 @@ def rdiv(input_tensor: Tensor, value: float, *, rounding_mode: str | None = None
     """value / x; its whole part ("trunc") or the largest whole number up to it ("floor"), if asked."""
 
 
+def rdiv_bw(grad_tensor: Any, input_tensor: Any, scalar: Any, round_mode: Any = None, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `rdiv`, given that of its result: a list, with None where one is not required."""
+
+
 def reallocate(tensor: Tensor, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
     """Free `tensor` and allocate it again, first fit: closes the hole above (L1) or below (DRAM) it. `tensor` is gone after that."""
 
 
 def reciprocal(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """1 / x, element by element."""
+
+
+def reciprocal_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `reciprocal`, given that of its result: a list, with None where one is not required."""
 
 
 def reglu(input_tensor: Tensor, dim: int = -1, *, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
@@ -976,6 +1236,14 @@ def relu6(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, ou
     """min(max(x, 0), 6), element by element."""
 
 
+def relu6_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `relu6`, given that of its result: a list, with None where one is not required."""
+
+
+def relu_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `relu`, given that of its result: a list, with None where one is not required."""
+
+
 def relu_max(input_tensor: Tensor, upper_limit: float, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """min(max(x, 0), upper_limit)."""
 
@@ -986,6 +1254,10 @@ def relu_min(input_tensor: Tensor, lower_limit: float, *, memory_config: MemoryC
 
 def remainder(input_tensor_a: Tensor | float, input_tensor_b: Tensor | float, *, dtype: DataType | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
     """What `a / b` leaves, with the sign of `b`; rounded once. An int32 tensor with a float becomes float32. Shapes broadcast as in NumPy; dtype and place of the result are the first tensor's unless said otherwise."""
+
+
+def remainder_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `remainder`, given that of its result: a list, with None where one is not required."""
 
 
 def repeat(input_tensor: Tensor, repeat_dims: Sequence[int] | None = None, *, memory_config: MemoryConfig | None = None, repetition_vector: Sequence[int] | None = None, shape: Sequence[int] | None = None, **scheduling: Any) -> Tensor:
@@ -1032,12 +1304,24 @@ def round(input_tensor: Tensor, *, decimals: int | None = 0, memory_config: Memo
     """x to `decimals` decimal places, -6 to 7; ties go to the even neighbour."""
 
 
+def round_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `round`, given that of its result: a list, with None where one is not required."""
+
+
 def rpow(input_tensor: Tensor, exponent: float, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """`exponent`, which is the base, to the power x. Raises ArgumentError unless it is positive."""
 
 
+def rpow_bw(grad_tensor: Any, input_tensor: Any, exponent: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `rpow`, given that of its result: a list, with None where one is not required."""
+
+
 def rsqrt(input_tensor: Tensor, *, fast_and_approximate_mode: bool = False, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """1 over the square root, element by element. With `fast_and_approximate_mode` a faster variant: it does not look for negative x, where it is meaningless."""
+
+
+def rsqrt_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `rsqrt`, given that of its result: a list, with None where one is not required."""
 
 
 def rsub(input_tensor_a: Tensor | float, input_tensor_b: Tensor | float, *, fast_and_approximate_mode: bool = True, dtype: DataType | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
@@ -1046,6 +1330,10 @@ def rsub(input_tensor_a: Tensor | float, input_tensor_b: Tensor | float, *, fast
 
 def rsub_(input_a: Tensor, input_b: Tensor | float, *, fast_and_approximate_mode: bool = True, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
     """`b - a`, computed as `add` is. The result takes the buffer of `input_a`, and must have its shape."""
+
+
+def rsub_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `rsub`, given that of its result: a list, with None where one is not required."""
 
 
 def scale_causal_mask_hw_dims_softmax_in_place(input_tensor: Tensor, scale: float | None = None, mask: Tensor | None = None, *, program_config: SoftmaxProgramConfig | None = None, compute_kernel_config: ComputeKernelConfig | None = None, numeric_stable: bool = False, **scheduling: Any) -> Tensor:
@@ -1072,6 +1360,10 @@ def selu(input_tensor: Tensor, *, scale: float = 1.0507, alpha: float = 1.67326,
     """scale times elu(x, alpha)."""
 
 
+def selu_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `selu`, given that of its result: a list, with None where one is not required."""
+
+
 def sharded_to_interleaved(input_tensor: Tensor, memory_config: MemoryConfig | None = None, output_dtype: DataType | None = None, *, is_l1_aligned: bool = False, **scheduling: Any) -> Tensor:
     """A copy of a tensor sharded in L1 as an interleaved one, in DRAM by default; an interleaved tensor is returned itself."""
 
@@ -1088,8 +1380,16 @@ def sigmoid_accurate(input_tensor: Tensor, fast_and_approximate_mode: bool = Fal
     """`sigmoid`; the flag makes the device's exponential faster, and here nothing less exact."""
 
 
+def sigmoid_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `sigmoid`, given that of its result: a list, with None where one is not required."""
+
+
 def sign(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """-1, 0 or 1, element by element."""
+
+
+def sign_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `sign`, given that of its result: a list, with None where one is not required."""
 
 
 def signbit(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
@@ -1100,12 +1400,24 @@ def silu(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, out
     """x / (1 + exp(-x)), element by element."""
 
 
+def silu_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `silu`, given that of its result: a list, with None where one is not required."""
+
+
 def sin(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """The sine, element by element."""
 
 
+def sin_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `sin`, given that of its result: a list, with None where one is not required."""
+
+
 def sinh(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """The hyperbolic sine, element by element."""
+
+
+def sinh_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `sinh`, given that of its result: a list, with None where one is not required."""
 
 
 def slice(input_tensor: Tensor, slice_start: Sequence[int] | Tensor | None = None, slice_end: Sequence[int] | Tensor | None = None, slice_step: Sequence[int] | None = None, *, starts: Sequence[int] | Tensor | None = None, ends: Sequence[int] | Tensor | None = None, steps: Sequence[int] | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, pad_value: float | None = None, slice_dim: int | None = None, num_devices: int | None = None, **scheduling: Any) -> Tensor:
@@ -1128,12 +1440,24 @@ def softplus(input_tensor: Tensor, *, beta: float = 1.0, threshold: float = 20.0
     """ln(1 + exp(beta x)) / beta; x itself where beta x is above `threshold`. Raises ArgumentError for a `beta` of 0."""
 
 
+def softplus_bw(grad_tensor: Any, input_tensor: Any, beta: Any = 1.0, threshold: Any = 20.0, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `softplus`, given that of its result: a list, with None where one is not required."""
+
+
 def softshrink(input_tensor: Tensor, *, lambd: float = 0.5, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """x moved towards 0 by `lambd`, 0 within it."""
 
 
+def softshrink_bw(grad_tensor: Any, input_tensor: Any, lambd: Any = 0.5, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `softshrink`, given that of its result: a list, with None where one is not required."""
+
+
 def softsign(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """x / (1 + |x|), element by element."""
+
+
+def softsign_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `softsign`, given that of its result: a list, with None where one is not required."""
 
 
 def sort(input_tensor: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, *, memory_config: MemoryConfig | None = None, out: Sequence[Tensor] | None = None, **scheduling: Any) -> list[Tensor]:
@@ -1148,8 +1472,16 @@ def sqrt(input_tensor: Tensor, *, fast_and_approximate_mode: bool = False, memor
     """The square root; NaN below 0, which bfloat16 holds as infinity, element by element. With `fast_and_approximate_mode` a faster variant: as exact here as the other."""
 
 
+def sqrt_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `sqrt`, given that of its result: a list, with None where one is not required."""
+
+
 def square(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """x times x, integers modulo their width, element by element."""
+
+
+def square_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `square`, given that of its result: a list, with None where one is not required."""
 
 
 def squared_difference(input_tensor_a: Tensor | float, input_tensor_b: Tensor | float, *, fast_and_approximate_mode: bool = True, dtype: DataType | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
@@ -1158,6 +1490,10 @@ def squared_difference(input_tensor_a: Tensor | float, input_tensor_b: Tensor | 
 
 def squared_difference_(input_a: Tensor, input_b: Tensor | float, *, fast_and_approximate_mode: bool = True, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
     """`(a - b) ** 2`, the difference rounded as `subtract` does. The result takes the buffer of `input_a`, and must have its shape."""
+
+
+def squared_difference_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `squared_difference`, given that of its result: a list, with None where one is not required."""
 
 
 def squeeze(input_tensor: Tensor, dim: int | Sequence[int] | None = None, **scheduling: Any) -> Tensor:
@@ -1188,8 +1524,16 @@ def sub_(input_a: Tensor, input_b: Tensor | float, *, fast_and_approximate_mode:
     """`a - b`, computed as `add` is. The result takes the buffer of `input_a`, and must have its shape."""
 
 
+def sub_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `sub`, given that of its result: a list, with None where one is not required."""
+
+
 def subalpha(input_tensor_a: Tensor, input_tensor_b: Tensor | float, alpha: float = 1.0, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """`a - alpha * b`, as `addalpha`."""
+
+
+def subalpha_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, alpha: Any = 1.0, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `subalpha`, given that of its result: a list, with None where one is not required."""
 
 
 def subtract(input_tensor_a: Tensor | float, input_tensor_b: Tensor | float, *, fast_and_approximate_mode: bool = True, dtype: DataType | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
@@ -1216,16 +1560,32 @@ def tan(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, outp
     """The tangent, element by element."""
 
 
+def tan_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `tan`, given that of its result: a list, with None where one is not required."""
+
+
 def tanh(input_tensor: Tensor, *, fast_and_approximate_mode: bool = False, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """The hyperbolic tangent, element by element. With `fast_and_approximate_mode` a faster variant: as exact here as the other."""
+
+
+def tanh_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `tanh`, given that of its result: a list, with None where one is not required."""
 
 
 def tanhshrink(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """x - tanh(x), element by element."""
 
 
+def tanhshrink_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `tanhshrink`, given that of its result: a list, with None where one is not required."""
+
+
 def threshold(input_tensor: Tensor, threshold: float, value: float, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """x where it is above `threshold`, else `value`."""
+
+
+def threshold_bw(grad_tensor: Any, input_tensor: Any, threshold: Any, value: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `threshold`, given that of its result: a list, with None where one is not required."""
 
 
 def tilize(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, dtype: DataType | None = None, **scheduling: Any) -> Tensor:
@@ -1282,6 +1642,10 @@ def triu(input_tensor: Tensor, diagonal: int = 0, *, memory_config: MemoryConfig
 
 def trunc(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """The whole part of x, element by element."""
+
+
+def trunc_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor` in `trunc`, given that of its result: a list, with None where one is not required."""
 
 
 def ttnn_dtype_to_torch_dtype(dtype: DataType, **scheduling: Any) -> Any:
@@ -1345,12 +1709,20 @@ def where(predicate: Tensor, true_value: Tensor | float, false_value: Tensor | f
     """`true_value` where `predicate` is not 0, else `false_value`; exact."""
 
 
+def where_bw(grad_tensor: Any, input_tensor_a: Any, input_tensor_b: Any, input_tensor_c: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor_b`, `input_tensor_c` in `where`, given that of its result: a list, with None where one is not required."""
+
+
 def xielu(input_tensor: Tensor, *, alpha_p: float = 0.8, alpha_n: float = 0.8, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
     """alpha_p x**2 + x / 2 above 0; alpha_n (exp(min(x, -1e-6)) - 1 - x) + x / 2 from 0 down."""
 
 
 def xlogy(input_tensor_a: Tensor | float, input_tensor_b: Tensor | float, *, dtype: DataType | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
     """`a * log(b)`, 0 where `a` is; rounded once. Shapes broadcast as in NumPy; dtype and place of the result are the first tensor's unless said otherwise."""
+
+
+def xlogy_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
+    """The gradients of `input_tensor`, `other_tensor` in `xlogy`, given that of its result: a list, with None where one is not required."""
 
 
 def zeros(shape: Sequence[int], dtype: DataType | None = None, layout: Layout | None = None, device: Device | None = None, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:

@@ -91,6 +91,8 @@ class _Inputs:
         if isinstance(value, Tracer):
             raise trace_error(self.operation)
         if kind.__module__.partition(".")[0] == "torch" and hasattr(value, "dim"):
+            if value.dim() == 0:
+                return value.item()
             raise ArgumentError(
                 f"{self.operation}: got a torch tensor where a ttnn tensor is needed: ttnn.from_torch(x, device=device) makes one"
             )
