@@ -27,9 +27,10 @@ def rpow(x: Array, base: np.float32) -> Array:
 
 
 def logit(x: Array, eps: np.float32) -> Array:
-    """ln(x / (1 - x)), `x` first clipped to [eps, 1 - eps] unless `eps` is negative."""
+    """ln(x / (1 - x)), `x` first clipped to between eps and 1 - eps, in whichever order they come, unless `eps` is negative."""
     if eps >= 0:
-        x = jnp.where(x < eps, eps, jnp.where(x > 1 - eps, 1 - eps, x))
+        low, high = sorted((eps, 1 - eps))
+        x = jnp.where(x < low, low, jnp.where(x > high, high, x))
     return jnp.log(x) - jnp.log1p(-x)
 
 

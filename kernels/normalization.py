@@ -12,6 +12,8 @@ are bfloat16. Of the recorded layer norms every element is the same, of the RMS 
 "layer_norm" and "rms_norm" (measured). Group and batch norm were not recorded: they are float32, rounded once.
 """
 
+from functools import partial
+
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
@@ -43,27 +45,33 @@ def normalize(
 ) -> Array:
     """The norm of `x` `[..., w]` over its last axis, packed as `dtype`: layer norm if `centered`, else RMS norm.
 
-    `weight` and `bias` broadcast against `x`; arrays are carriers. `welford`: mean and variance in float32 instead of by the
-    matrix engine (`use_welford`; the order of the device's updates is not modelled).
+    `weight` and `bias` broadcast against `x`; arrays are carriers. `welford`: with a 32-bit Dst mean, variance and `d` are float32
+    throughout instead of TF32 (`use_welford`, which does not use the matrix engine for them; the order of its updates is not modelled).
     """
+    exact = welford and fp32_dest
 
     def stored(value: Array) -> Array:
         """A stage's result as the next one reads it."""
         return operand(in_dst(value, fp32_dest), fp32_dest)
 
+    def kept(value: Array) -> Array:
+        return value if exact else stored(value)
+
     def mean(value: Array) -> Array:
         if welford:
-            return stored(value.mean(-1, keepdims=True))
+            return kept(value.mean(-1, keepdims=True))
         return stored(mean_from(row_sum(value, 1.0, fidelity, fp32_dest), x.shape[-1], fp32_dest))
 
-    d = operand(x, fp32_dest)
+    read = rounding.widen if exact else partial(operand, fp32_dest=fp32_dest)
+    add = jnp.add if exact else fpu_sum
+    d = read(x)
     if residual is not None:
-        d = stored(fpu_sum(d, operand(residual, fp32_dest)))
+        d = kept(add(d, read(residual)))
     variance = None
     if centered:
         if welford:
-            variance = stored(jnp.var(d, -1, keepdims=True))
-        d = stored(fpu_sum(d, -mean(d)))
+            variance = kept(jnp.var(d, -1, keepdims=True))
+        d = kept(add(d, -mean(d)))
     if variance is None:
         variance = mean(stored(rounding.widen(fpu_product(d, d, fidelity, fp32_dest))))
     scale = stored(_inverse_root(in_dst(variance + np.float32(epsilon), fp32_dest)))

@@ -94,6 +94,7 @@ def _hardshrink(x: Array, parameters: Parameters, fp32_dest: bool) -> Array:
 def _hardmish(x: Array, parameters: Parameters, fp32_dest: bool) -> Array:
     x = number(x, fp32_dest)
     y = f.hardmish(x)
+    y = jnp.where(x == -jnp.inf, np.float32(jnp.nan if fp32_dest else jnp.inf), y)  # the device multiplies it by 0
     return y if fp32_dest else rounding.truncate_bfloat16(y)  # stored without rounding
 
 
@@ -229,7 +230,7 @@ FUNCTIONS: dict[str, Function] = {
     "softshrink": _exact(f.softshrink, 0.5),
     "softsign": _exact(f.softsign),
     "softcap": _exact(lambda x, beta: beta * jnp.tanh(x / beta), required=1),
-    "tanhshrink": _exact(f.tanhshrink),
+    "tanhshrink": _flagged(f.tanhshrink),
     "threshold": _exact(lambda x, threshold, value: jnp.where(x > threshold, x, value), required=2),
     "heaviside": _exact(lambda x, value: jnp.where(x == 0, value, jnp.where(x > 0, 1.0, 0.0)), required=1),
     "xielu": _exact(f.xielu, 0.8, 0.8),

@@ -173,6 +173,45 @@ def test_slice_reads_its_ends_from_tensors(whole):
     np.testing.assert_array_equal(values(slices.slice(memory, x, starts, ends)[1]), whole[:1, 1:, 2:9, 3:])
 
 
+def test_slice_takes_one_of_equal_parts(whole):
+    memory, x = put(tt.MemoryState.create(), whole, tt.float32)
+    half = (*whole.shape[:-1], whole.shape[-1] // 2)
+    memory, start = put(memory, np.zeros(len(half), np.int32), tt.int32, ROWS)
+    memory, end = put(memory, np.array(half, np.int32), tt.int32, ROWS)
+    memory, y = slices.slice(memory, x, start, end, slice_dim=-1, num_devices=2)
+    np.testing.assert_array_equal(values(y), whole[..., : half[-1]])
+    with pytest.raises(tt.ArgumentError, match="not one of 3 parts"):
+        slices.slice(memory, x, start, end, slice_dim=-1, num_devices=3)
+
+
+CORES = tt.CoreRangeSet([tt.CoreRange(tt.CoreCoord(0, 0), tt.CoreCoord(3, 1))])
+SHARDS = [
+    (tt.TensorMemoryLayout.HEIGHT_SHARDED, (64, 32)),  # scaled: twice the rows, half the columns
+    (tt.TensorMemoryLayout.WIDTH_SHARDED, (512, 32)),  # 32 columns cannot be less than a tile each
+    (tt.TensorMemoryLayout.BLOCK_SHARDED, (256, 32)),
+]
+
+
+@pytest.mark.parametrize("layout, shard", SHARDS, ids=[layout.name for layout, _ in SHARDS])
+def test_a_config_without_shards_takes_those_of_the_input(rng, layout, shard):
+    a = rng.integers(0, 99, (2, 4, 32, 64)).astype(np.float32)
+    before = tt.MemoryConfig(
+        tt.TensorMemoryLayout.HEIGHT_SHARDED, tt.BufferType.L1, tt.ShardSpec(CORES, (32, 64), tt.ShardOrientation.ROW_MAJOR)
+    )
+    memory, x = tt.from_array(tt.MemoryState.create(), a, dtype=tt.bfloat16, layout=TILE, memory_config=before)
+    bare = tt.MemoryConfig(layout, tt.BufferType.L1)
+    for operation in (
+        lambda m: permute.transpose(m, x, 2, 3, memory_config=bare),
+        lambda m: permute.permute(m, x, (0, 1, 3, 2), memory_config=bare),
+    ):
+        _, y = operation(memory)
+        assert (y.memory_config.memory_layout, y.memory_config.shard_spec.shape) == (layout, shard)
+        np.testing.assert_array_equal(values(y), a.swapaxes(2, 3))
+    memory, interleaved = tt.from_array(memory, a, dtype=tt.bfloat16, layout=TILE)
+    with pytest.raises(tt.ArgumentError, match="no shard spec"):
+        permute.transpose(memory, interleaved, 2, 3, memory_config=bare)
+
+
 @pytest.mark.parametrize("dim", range(-1, 3))
 def test_gather_and_scatter_undo_each_other(rng, dim):
     a = rng.standard_normal((3, 40, 70)).astype(np.float32)

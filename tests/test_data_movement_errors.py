@@ -38,7 +38,7 @@ CASES = [
     (slices.slice, (X, ZERO, ALL, (1, 0)), {}, "step of dimension 1 is 0"),
     (slices.slice, (X, ZERO), {}, "`ends` must be a sequence of integers, got None"),
     (slices.slice, (X, SMALL, SMALL), {}, "`starts` is a tensor without values"),
-    (slices.slice, (X, ZERO, ALL), dict(slice_dim=1, num_devices=2), "`slice_dim` and `num_devices` are not modelled"),
+    (slices.slice, (X, ZERO, ALL), dict(slice_dim=1, num_devices=2), "`slice_dim` and `num_devices` go together"),
     (slices.slice, (BLOCK, ZERO, ALL, (2, 1)), {}, "steps other than 1.*bfloat8_b.*typecast"),
     (slices.slice, (X, ZERO, (32, 64)), dict(output_tensor=WIDE), "`output_tensor` is 64x96 .* the result is 32x64"),
     (slices.slice, (X, ZERO, (32, 64)), dict(output_tensor=WIDE, memory_config=L1), "is not that of the output tensor"),

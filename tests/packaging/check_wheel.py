@@ -5,6 +5,7 @@ import importlib.metadata
 import importlib.util
 import pkgutil
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -24,7 +25,8 @@ def canonical(requirement: str) -> str:
 def check_contents() -> None:
     package = Path(tt.__file__).resolve().parent
     assert package.is_relative_to(Path(sys.prefix).resolve()), f"tt_jax is imported from {package}, not from the environment"
-    assert (package / "py.typed").is_file(), "the wheel lacks py.typed"
+    for name in ("py.typed", "ttnn/__init__.pyi"):
+        assert (package / name).is_file(), f"the wheel lacks {name}"
     assert not (package / "kernels").is_symlink(), "tt_jax/kernels should be a folder of its own in the wheel"
     assert importlib.util.find_spec("kernels") is None, "the wheel installs a top-level module `kernels`"
 
@@ -52,9 +54,26 @@ def run_a_program() -> None:
     assert (tt.to_array(y) == 2).all()
 
 
+SCRIPT = """
+import numpy, ttnn
+with ttnn.manage_device(device_id=0) as device:
+    x = ttnn.from_numpy(numpy.ones((32, 32)), ttnn.bfloat16, layout=ttnn.TILE_LAYOUT, device=device)
+    print(ttnn.to_numpy(x @ x).sum())
+"""
+
+
+def run_a_script_written_for_ttnn() -> None:
+    """By the installed command, in an environment without torch."""
+    Path("script.py").write_text(SCRIPT)
+    command = [str(Path(sys.executable).with_name("tt-jax")), "run", "script.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and float(done.stdout) == 32**3, done.stdout + done.stderr
+
+
 if __name__ == "__main__":
     check_contents()
     check_metadata()
     modules = import_everything()
     run_a_program()
-    print(f"wheel of tt-jax {tt.__version__}: {modules} modules imported, one program run")
+    run_a_script_written_for_ttnn()
+    print(f"wheel of tt-jax {tt.__version__}: {modules} modules imported, one program and one ttnn script run")

@@ -12,13 +12,14 @@ from tt_jax.dtypes import bfloat16
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import block_float
 from tt_jax.layout import TILE_SIZE, Layout
-from tt_jax.memory import DRAM_MEMORY_CONFIG, Buffer, MemoryConfig, MemoryState, ShardSpec
+from tt_jax.memory import DRAM_MEMORY_CONFIG, Buffer, MemoryConfig, MemoryState, ShardSpec, TensorMemoryLayout
 from tt_jax.ops._arguments import require_options
 from tt_jax.ops._support import Support
 from tt_jax.ops.creation import deallocate
 from tt_jax.ops.layout import typecast
 from tt_jax.program import Operation, active_cache, launch, require_live, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
+from tt_jax.tensor_sharding import block_sharded, height_sharded, width_sharded
 
 
 def supports(support: Support, *operations: Any) -> None:
@@ -79,7 +80,31 @@ def target(
         if memory_config not in (None, given):
             raise ArgumentError(f"{operation}: `memory_config` {memory_config} is not that of the output tensor, {given}")
         memory_config = given
-    return x.replace(shape=shape, memory_config=memory_config or scaled(x, shape), **changes)
+    return x.replace(shape=shape, memory_config=placed(x, shape, memory_config), **changes)
+
+
+def placed(x: TensorSpec, shape: tuple[int, ...], memory_config: MemoryConfig | None) -> MemoryConfig:
+    """Where a result of `shape` lies: as asked, else as `x` does, its shards scaled.
+
+    A sharded config without a shard spec takes the grid and orientation of a sharded `x`: the shards of `x` scaled if it has the
+    same layout, else as even as can be (assumed). For an `x` without shards it stays as it is, which no spec accepts.
+    """
+    shards = x.memory_config.shard_spec
+    if memory_config is None:
+        return scaled(x, shape)
+    if not memory_config.is_sharded() or memory_config.shard_spec or memory_config.nd_shard_spec or shards is None:
+        return memory_config
+    if memory_config.memory_layout is x.memory_config.memory_layout:
+        return memory_config.with_shard_spec(scaled(x, shape).shard_spec)
+    bare = x.replace(shape=shape, memory_config=DRAM_MEMORY_CONFIG)
+    split = {
+        TensorMemoryLayout.HEIGHT_SHARDED: height_sharded,
+        TensorMemoryLayout.WIDTH_SHARDED: width_sharded,
+        TensorMemoryLayout.BLOCK_SHARDED: block_sharded,
+    }.get(memory_config.memory_layout)
+    if split is None:
+        return memory_config
+    return memory_config.with_shard_spec(split(bare, shards.grid, shards.orientation).memory_config.shard_spec)
 
 
 def scaled(x: TensorSpec, shape: tuple[int, ...]) -> MemoryConfig:

@@ -18,7 +18,7 @@ from tt_jax.dtypes import DataType, float32
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import conv as kernel
 from tt_jax.layout import Layout
-from tt_jax.memory import BufferType, MemoryConfig, MemoryState
+from tt_jax.memory import DRAM_MEMORY_CONFIG, BufferType, MemoryConfig, MemoryState
 from tt_jax.ops._arguments import (
     require_dtype,
     require_flags,
@@ -135,13 +135,14 @@ def _convolve(
         memory, row = prepare_bias(memory, bias, geometry, matrix.dtype)
     default = default_conv_config(memory.device, x.dtype, matrix.dtype)
     rows = geometry.batch * math.prod(geometry.window.output_size(geometry.height, geometry.width))
+    placed = x.memory_config if x.buffer.size else DRAM_MEMORY_CONFIG  # a host tensor may remember where it was
     placement = conv_output(
         name,
         memory.device,
         memory_config,
         config,
         slice_config,
-        x.memory_config,
+        placed,
         rows,
         geometry.in_channels,
         geometry.out_channels,
@@ -157,7 +158,7 @@ def _convolve(
     operation = _CONV_TRANSPOSE2D if geometry.transposed else _CONV2D
     operands = (x, matrix) if row is None else (x, matrix, row)
     memory, (y,) = launch(memory, operation, operands, attributes)
-    if config.deallocate_activation and x.memory_config.buffer_type is BufferType.L1:
+    if config.deallocate_activation and placed.buffer_type is BufferType.L1:
         memory = deallocate(memory, x)
     result: list[Any] = [y]
     if return_output_dim:

@@ -18,10 +18,10 @@ from tt_jax.ops._arguments import require_flags, require_options, resolve_comput
 from tt_jax.ops._support import Support
 from tt_jax.ops.binary import add
 from tt_jax.ops.creation import deallocate
-from tt_jax.ops.data_movement import reshape
 from tt_jax.ops.layout import to_layout
 from tt_jax.ops.matmul_config import adds_bias, fused_activation
-from tt_jax.ops.matmul_operation import MATMUL, Matmul, all_in_dram, default_matmul_config, is_one_row
+from tt_jax.ops.matmul_operation import MATMUL, Matmul, all_in_dram, default_matmul_config, is_one_row, is_row_of_tiles
+from tt_jax.ops.reshape import reshape
 from tt_jax.program import Operation, active_cache, launch, require_live, require_memory, require_tensor
 from tt_jax.program_configs import MatmulProgramConfig
 from tt_jax.tensor import Tensor, TensorSpec
@@ -150,7 +150,7 @@ def _is_fused(
     if bias.layout is Layout.ROW_MAJOR:
         return False
     if program_config is not None:
-        return adds_bias(program_config) and is_one_row(bias.shape)
+        return adds_bias(program_config) and is_row_of_tiles(bias.spec)
     if core_grid is not None:
         return True
     return (
@@ -177,11 +177,15 @@ def _multiply_vector(
     output: Tensor | None,
 ) -> tuple[MemoryState, Tensor]:
     """A product with a vector: of rows if it comes first (a view), of columns if second (a reshape, then another of the result)."""
-    if bias is not None or output is not None or attributes.transpose_a or attributes.transpose_b:
+    if output is not None or attributes.transpose_a or attributes.transpose_b:
         raise NotModelledError(
-            f"{name}: a vector ({a.spec} by {b.spec}) with a bias, an output tensor or a transposed input is not modelled; "
+            f"{name}: a vector ({a.spec} by {b.spec}) with an output tensor or a transposed input is not modelled; "
             "reshape it to a matrix"
         )
+    if bias is not None:
+        require_live(name, memory, bias, 2)
+        if len(a.shape) == len(b.shape):
+            raise NotModelledError(f"{name}: a bias for the product of two vectors is not modelled; add it afterwards")
     for argument, x in (("input_tensor_a", a), ("input_tensor_b", b)):
         if x.layout is not TILE_LAYOUT or not x.dtype.is_float:
             raise ArgumentError(f"{name}: `{argument}` must be a float tensor in TILE layout, got {x.spec}")
@@ -201,7 +205,7 @@ def _multiply_vector(
             memory, y = reshape(memory, product, shape)
             if y.buffer != product.buffer:
                 memory = deallocate(memory, product)
-        return _post_process(memory, y, None, activation, attributes.memory_config, None)
+        return _post_process(memory, y, bias, activation, attributes.memory_config, None)
 
 
 def _post_process(
@@ -317,7 +321,8 @@ def linear(
 ) -> tuple[MemoryState, Tensor]:
     """`activation(a @ b + bias)`; everything else as in `matmul`.
 
-    With a core grid one program does it all, and `bias` has one row, `[n]` or `[..., 1, n]`. Without, the activation is an
+    With a core grid one program does it all, and `bias` has one row, `[n]` or `[..., 1, n]`. With a program config `bias` may also be
+    a row of tiles, `[..., 32, n]`, of which the first row is added. Without either, the activation is an
     operation of its own, with its own rounding and buffer, and so is the bias unless everything lies in DRAM, as on the device;
     a bias added on its own may broadcast as in `add`.
     """

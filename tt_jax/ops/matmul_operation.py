@@ -65,8 +65,8 @@ def _output_specs(attributes: Matmul, specs: tuple[TensorSpec, ...]) -> tuple[Te
         raise ArgumentError(f"{_NAME}: `dtype` must be a float dtype, got {attributes.dtype.kernel_name}")
     if a[-1] != b[-2]:
         raise ArgumentError(
-            f"{_NAME}: the inner dimensions differ: input_tensor_a {a} has width {a[-1]}, input_tensor_b {b} has height {b[-2]}; "
-            "transpose_a or transpose_b turn one around"
+            f"{_NAME}: the inner dimensions differ: input_tensor_a {a} has width {a[-1]}, input_tensor_b {b} has height {b[-2]}. "
+            "The width of the first tensor must be equal to the height of the second tensor; transpose_a or transpose_b turn one around"
         )
     batch_a, batch_b = a[:-2], b[:-2]
     if math.prod(batch_b) == 1:
@@ -83,7 +83,8 @@ def _output_specs(attributes: Matmul, specs: tuple[TensorSpec, ...]) -> tuple[Te
         )
     shape = (*batch, a[-2], b[-1])
     for bias in specs[2:]:
-        if bias.shape[-1:] != b[-1:] or not is_one_row(bias.shape):
+        fits = is_row_of_tiles(bias) if attributes.program_config is not None else is_one_row(bias.shape)
+        if bias.shape[-1:] != b[-1:] or not fits:
             raise ArgumentError(f"linear: `bias` must have one row of {b[-1]} values, the width of the result; got {bias}")
         shape = (1,) * (len(bias.shape) - len(shape)) + shape
     if attributes.program_config is not None:
@@ -111,6 +112,11 @@ def _output_specs(attributes: Matmul, specs: tuple[TensorSpec, ...]) -> tuple[Te
 def is_one_row(shape: tuple[int, ...]) -> bool:
     """Whether a shape has one row in all."""
     return math.prod(shape[:-1]) == 1
+
+
+def is_row_of_tiles(spec: TensorSpec) -> bool:
+    """Whether a tensor has one row of tiles in all: what a program with a config takes as a bias, of which it adds the first row."""
+    return math.prod(spec.shape[:-2]) == 1 and spec.padded_shape[-2] == spec.tile.tile_shape[0]
 
 
 def _trimmed(batch: tuple[int, ...]) -> tuple[int, ...]:
@@ -157,7 +163,7 @@ def _kernel(attributes: Matmul, specs: tuple[TensorSpec, ...], a: Array, b: Arra
     if attributes.transpose_b:
         b = b.swapaxes(-2, -1)
     if bias is not None:
-        bias = bias.reshape(-1)
+        bias = bias.reshape(-1, bias.shape[-1])[0]
     y = kernel.matmul(
         a,
         b,

@@ -10,7 +10,7 @@ from tt_jax.dtypes import DataType, bfloat8_b
 from tt_jax.errors import ArgumentError
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import normalize_dim, require_integers, require_options
-from tt_jax.ops._movement import by_way_of_bfloat16, regrouped, scaled, supports
+from tt_jax.ops._movement import by_way_of_bfloat16, placed, regrouped, supports
 from tt_jax.ops._support import Support
 from tt_jax.program import Operation, launch, require_live, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
@@ -66,7 +66,7 @@ def permute(
     if order == tuple(range(rank)) and memory_config in (None, x.memory_config):
         require_live("permute", memory, x)
         return memory, x
-    memory_config = memory_config or scaled(x.spec, tuple(x.shape[d] for d in order))
+    memory_config = placed(x.spec, tuple(x.shape[d] for d in order), memory_config)
     if x.dtype is bfloat8_b and order[:-2] != tuple(range(rank - 2)):
         placement = memory_config
         return by_way_of_bfloat16(memory, x, placement, lambda m, wide: permute(m, wide, order, memory_config=placement))

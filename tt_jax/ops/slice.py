@@ -62,6 +62,19 @@ def _window(x: TensorSpec, starts: Any, ends: Any, steps: Any) -> Window:
     return tuple((first, last if step > 0 else first, abs(step)) for first, last, step in zip(begin, end, stride, strict=True))
 
 
+def _require_part(x: TensorSpec, starts: Any, ends: Any, shape: tuple[int, ...], slice_dim: Any, num_devices: Any) -> None:
+    """Raise ArgumentError unless `shape` is one of `num_devices` parts of `x` along `slice_dim`, and tensors say which."""
+    if type(starts) is not Tensor or type(ends) is not Tensor or slice_dim is None or num_devices is None:
+        raise ArgumentError("slice: `slice_dim` and `num_devices` go together, and with tensors for `starts` and `ends`")
+    dim = normalize_dim("slice", slice_dim, len(x.shape), "slice_dim")
+    parts = require_integer("slice", "num_devices", num_devices, 1)
+    expected = tuple(size // parts if d == dim else size for d, size in enumerate(x.shape))
+    if x.shape[dim] % parts or shape != expected:
+        raise ArgumentError(
+            f"slice: `starts` and `ends` give {shape}, which is not one of {parts} parts of {x.shape} along dimension {dim}"
+        )
+
+
 def _moves_tiles(x: TensorSpec, window: Window) -> bool:
     """Whether whole tiles can be copied: both start at one and no step skips. Source: op_specs (measured)."""
     return all(step == 1 for *_, step in window) and all(start % TILE_SIZE == 0 for start, *_ in window[-2:])
@@ -88,17 +101,18 @@ def slice(
     `starts`, `ends` and `steps` are other names of the three positional arguments. A slice of everything is the same tensor.
     In TILE layout a slice that starts within a tile, or skips, is untilized, cut and tilized: three programs. A step below
     zero gives nothing, as in ttnn. Tile padding is not stored, so `pad_value` changes nothing. `starts` and `ends` may be
-    tensors whose values are known (so not under `jax.jit`).
+    tensors whose values are known (so not under `jax.jit`); `slice_dim` and `num_devices`, which go with such, say that they name one
+    of that many equal parts along that dimension.
 
     Raises ArgumentError for a range outside of the tensor, a step of zero, or a stepped slice of a bfloat8_b.
     """
     del pad_value
     x = require_tensor("slice", "input_tensor", input_tensor)
-    if slice_dim is not None or num_devices is not None:
-        raise NotModelledError("slice: `slice_dim` and `num_devices` are not modelled; pass starts and ends as lists")
     starts, ends = (slice_start if starts is None else starts), (slice_end if ends is None else ends)
     window = _window(x.spec, starts, ends, slice_step if steps is None else steps)
     shape = tuple(len(range(*part)) for part in window)
+    if slice_dim is not None or num_devices is not None:
+        _require_part(x.spec, starts, ends, shape, slice_dim, num_devices)
     spec = target("slice", x.spec, shape, memory_config, output_tensor)
     require_live("slice", memory, x)
     if output_tensor is None and all(part == (0, size, 1) for part, size in zip(window, x.shape, strict=True)):

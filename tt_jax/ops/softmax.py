@@ -77,6 +77,8 @@ def _softmax_specs(attributes: _Softmax, specs: tuple[TensorSpec]) -> tuple[Tens
 def _softmax_kernel(attributes: _Softmax, specs: tuple[TensorSpec], x: Array) -> tuple[Array]:
     dtype, last = specs[0].dtype.kernel_name, x.ndim - 1
     stages = _stages(attributes.compute)
+    if attributes.dim != last or x.ndim > 4:
+        stages["approximate"] = False
     if attributes.dim == last:
         return (kernel.softmax(x, dtype=dtype, numeric_stable=attributes.numeric_stable, **stages),)  # type: ignore[arg-type]
     moved = jnp.moveaxis(x, attributes.dim, last)
@@ -224,7 +226,8 @@ def softmax(
     """Softmax over `dim`, in the dtype of the input (float32, bfloat16 or bfloat8_b) and TILE layout; ROW_MAJOR is tilized first.
 
     Every stage rounds as the device's does, the exponential is the approximate one by default (see `kernels.softmax`).
-    Along another than the last dimension the same stages run; the device's program for that was not recorded.
+    Along another than the last dimension, or with more than four, the device has another program, which was not recorded: here the
+    same stages run, with the accurate exponential (known from the program's source).
 
     Raises ArgumentError for another dtype or a `dim` out of range.
     """

@@ -177,7 +177,7 @@ hardmish = _unary("hardmish", _T.HARDMISH, "x min(max(x + 2, 0), 2) / 2, stored 
 hardsigmoid = _unary("hardsigmoid", _T.HARDSIGMOID, "min(max(x / 6 + 1 / 2, 0), 1)")
 hardswish = _unary("hardswish", _T.HARDSWISH, "x hardsigmoid(x)")
 softsign = _unary("softsign", _T.SOFTSIGN, "x / (1 + |x|)")
-tanhshrink = _unary("tanhshrink", _T.TANHSHRINK, "x - tanh(x)")
+tanhshrink = _fast("tanhshrink", _T.TANHSHRINK, "x - tanh(x)")
 
 
 @supports(_T.GELU)

@@ -319,7 +319,7 @@ def logit(
     memory_config: MemoryConfig | None = None,
     output_tensor: Tensor | None = None,
 ) -> _Result:
-    """ln(x / (1 - x)), x first clipped to [eps, 1 - eps] if there is an `eps`."""
+    """ln(x / (1 - x)), x first clipped to between eps and 1 - eps if there is an `eps`, which may be above 1 / 2."""
     parameters = {} if eps is None else {"eps": eps}
     return _apply(memory, "logit", input_tensor, _T.LOGIT, parameters, memory_config, output_tensor)
 

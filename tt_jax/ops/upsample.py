@@ -11,9 +11,9 @@ from tt_jax.errors import ArgumentError
 from tt_jax.kernels import packer, resample, rounding
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_dtype, require_options, require_rank
+from tt_jax.ops._movement import regrouped
 from tt_jax.ops._support import Support
 from tt_jax.ops._window_sharding import scaled
-from tt_jax.ops.data_movement import regrouped
 from tt_jax.program import Operation, launch, require_memory, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 

@@ -40,10 +40,12 @@ from tt_jax.memory import *
 from tt_jax.normalization_configs import *
 from tt_jax.ops.embedding import EmbeddingsType as EmbeddingsType
 from tt_jax.program_configs import *
-from tt_jax.tensor import TensorSpec as TensorSpec
 from tt_jax.tile import Tile as Tile
 from tt_jax.ttnn import _derive, _not_modelled, _operations
 from tt_jax.ttnn import conversion as conversion
+from tt_jax.ttnn import files as files
+from tt_jax.ttnn import host as host
+from tt_jax.ttnn import placement as placement
 from tt_jax.ttnn import printing as printing
 from tt_jax.ttnn.compute_config import *
 from tt_jax.ttnn.config import CONFIG as CONFIG
@@ -68,13 +70,16 @@ from tt_jax.ttnn.printing import set_printoptions as set_printoptions
 from tt_jax.ttnn.shape import Shape as Shape
 from tt_jax.ttnn.tensor import StorageType as StorageType
 from tt_jax.ttnn.tensor import Tensor as Tensor
+from tt_jax.ttnn.tensor_spec import ShardShapeAlignment as ShardShapeAlignment
+from tt_jax.ttnn.tensor_spec import TensorSpec as TensorSpec
 from tt_jax.ttnn.trace import *
 from tt_jax.ttnn.utilities import *
 
 MeshDevice = Device
 
 globals().update(_operations.all_operations())
-globals().update({name: _derive.intercepted(getattr(conversion, name), f"ttnn.{name}") for name in conversion.__all__})
+for _module in (conversion, placement, host, files):
+    globals().update({name: _derive.intercepted(getattr(_module, name), f"ttnn.{name}") for name in _module.__all__})
 
 # Namespaces that hold operations of their own: after the operations, which they may use.
 from tt_jax.ttnn import config as config  # noqa: E402

@@ -38,9 +38,11 @@ from tt_jax.memory import *
 from tt_jax.normalization_configs import *
 from tt_jax.ops.embedding import EmbeddingsType as EmbeddingsType
 from tt_jax.program_configs import *
-from tt_jax.tensor import TensorSpec as TensorSpec
 from tt_jax.tile import Tile as Tile
 from tt_jax.ttnn import conversion as conversion
+from tt_jax.ttnn import files as files
+from tt_jax.ttnn import host as host
+from tt_jax.ttnn import placement as placement
 from tt_jax.ttnn import printing as printing
 from tt_jax.ttnn.compute_config import *
 from tt_jax.ttnn.config import CONFIG as CONFIG
@@ -65,6 +67,8 @@ from tt_jax.ttnn.printing import set_printoptions as set_printoptions
 from tt_jax.ttnn.shape import Shape as Shape
 from tt_jax.ttnn.tensor import StorageType as StorageType
 from tt_jax.ttnn.tensor import Tensor as Tensor
+from tt_jax.ttnn.tensor_spec import ShardShapeAlignment as ShardShapeAlignment
+from tt_jax.ttnn.tensor_spec import TensorSpec as TensorSpec
 from tt_jax.ttnn.trace import *
 from tt_jax.ttnn.utilities import *
 MeshDevice = Device
@@ -428,7 +432,7 @@ def divide_(input_a: Tensor, input_b: Tensor | float, *, fast_and_approximate_mo
     """`a / b`. The result takes the buffer of `input_a`, and must have its shape."""
 
 
-def dump_tensor(file_name: str | Any[str], tensor: Tensor, distribute: Any = None, **scheduling: Any) -> None:
+def dump_tensor(file_name: str | Any[str], tensor: Tensor, distribute: Any = None, *, mode: Any | None = None, **scheduling: Any) -> None:
     """Write `tensor` to a file: an archive of arrays (NumPy's npz), values and a header in JSON; nothing that can run."""
 
 
@@ -861,7 +865,7 @@ def linear(input_tensor_a: Tensor, input_tensor_b: Tensor, *, bias: Tensor | Non
 
 
 def load_tensor(file_name: str | Any[str], device: Device | None = None, **scheduling: Any) -> Tensor:
-    """What `dump_tensor` wrote, on the host or on `device` (in interleaved memory of the buffer type it had)."""
+    """What `dump_tensor` wrote, on the host or on `device` (where its memory config says)."""
 
 
 def log(input_tensor: Tensor, *, fast_and_approximate_mode: bool = False, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
@@ -969,7 +973,7 @@ def logical_xor_(input_a: Tensor, input_b: Tensor | float, *, fast_and_approxima
 
 
 def logit(input_tensor: Tensor, *, eps: float | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
-    """ln(x / (1 - x)), x first clipped to [eps, 1 - eps] if there is an `eps`."""
+    """ln(x / (1 - x)), x first clipped to between eps and 1 - eps if there is an `eps`, which may be above 1 / 2."""
 
 
 def logit_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
@@ -1572,8 +1576,8 @@ def tanh_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, i
     """The gradients of `input_tensor` in `tanh`, given that of its result: a list, with None where one is not required."""
 
 
-def tanhshrink(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
-    """x - tanh(x), element by element."""
+def tanhshrink(input_tensor: Tensor, *, fast_and_approximate_mode: bool = False, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
+    """x - tanh(x), element by element. With `fast_and_approximate_mode` a faster variant: as exact here as the other."""
 
 
 def tanhshrink_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
@@ -1605,7 +1609,8 @@ def to_device(tensor: Tensor, device: Device, memory_config: MemoryConfig | None
 
 
 def to_dtype(tensor: Tensor, dtype: DataType, **scheduling: Any) -> Tensor:
-    """A host tensor in another dtype, by the host's rules. Raises ArgumentError for a device tensor: `typecast` is for those."""
+    """A host tensor in another dtype, by the host's rules; a block float is TILE. Raises ArgumentError for a device tensor:
+    `typecast` is for those."""
 
 
 def to_layout(tensor: Tensor, layout: Layout, dtype: DataType | None = None, memory_config: MemoryConfig | None = None, *, pad_value: float = 0.0, **scheduling: Any) -> Tensor:

@@ -1,12 +1,16 @@
 """The facade's functions: one for every name that a functional operations module exports."""
 
+import functools
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
 from tt_jax import operations
+from tt_jax.layout import Layout
+from tt_jax.ttnn import conversion
 from tt_jax.ttnn._derive import Traits, derive, derive_creation
+from tt_jax.ttnn.tensor import Tensor
 
 _SHAPED = ("shape", "dtype", "layout", "device", "memory_config")
 _LIKE = ("tensor", "dtype", "layout", "device", "memory_config")
@@ -80,6 +84,31 @@ def derived(module: ModuleType, prefix: str, names: Iterable[str] | None = None)
     return functions
 
 
+def _unless_on_host(operation: Callable[..., Any], on_host: Callable[..., Any]) -> Callable[..., Any]:
+    """`operation`, but `on_host` where the first tensor is on the host: what the host does by rules of its own."""
+
+    @functools.wraps(operation)
+    def choose(*args: Any, **kwargs: Any) -> Any:
+        first = args[0] if args else next(iter(kwargs.values()), None)
+        return (on_host if isinstance(first, Tensor) and first.device() is None else operation)(*args, **kwargs)
+
+    choose.__signature__ = inspect.signature(operation)  # type: ignore[attr-defined]
+    return choose
+
+
 def all_operations() -> dict[str, Any]:
     """Every function of the `ttnn` namespace itself that comes from a functional operation."""
-    return derived(operations, "ttnn")
+    functions = derived(operations, "ttnn")
+    host_to_layout = derive(operations.to_layout, "ttnn.to_layout", Traits(host=True))
+
+    def to_layout(tensor: Tensor, layout: Any, *args: Any, **kwargs: Any) -> Any:
+        # A block float has no rows to be major in: the host leaves it as it is (measured).
+        keeps = layout is Layout.ROW_MAJOR and tensor.dtype.is_block_float
+        return tensor if keeps else host_to_layout(tensor, layout, *args, **kwargs)
+
+    def typecast(tensor: Tensor, dtype: Any, **placement: Any) -> Any:
+        return conversion.to_dtype(tensor, dtype)
+
+    functions["to_layout"] = _unless_on_host(functions["to_layout"], to_layout)
+    functions["typecast"] = _unless_on_host(functions["typecast"], typecast)
+    return functions

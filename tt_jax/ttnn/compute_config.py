@@ -28,10 +28,7 @@ def init_device_compute_kernel_config(
     if device_kernel_config is not None:
         return device_kernel_config
     level = throttle_level if isinstance(throttle_level, int) else throttle_level.value
-    return ComputeKernelConfig(
-        math_fidelity, math_approx_mode, fp32_dest_acc_en, packer_l1_acc, dst_full_sync_en, level
-    )
-
+    return ComputeKernelConfig(math_fidelity, math_approx_mode, fp32_dest_acc_en, packer_l1_acc, dst_full_sync_en, level)
 
 
 __all__ = [

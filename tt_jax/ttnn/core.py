@@ -1,8 +1,8 @@
 """`ttnn.core`: small arithmetic, and questions about tensors."""
 
-from tt_jax.ttnn.conversion import get_memory_config as get_memory_config
-from tt_jax.ttnn.conversion import has_storage_type_of as has_storage_type_of
-from tt_jax.ttnn.conversion import is_tensor_storage_on_device as is_tensor_storage_on_device
+from tt_jax.ttnn.placement import get_memory_config as get_memory_config
+from tt_jax.ttnn.placement import has_storage_type_of as has_storage_type_of
+from tt_jax.ttnn.placement import is_tensor_storage_on_device as is_tensor_storage_on_device
 from tt_jax.ttnn.printing import set_printoptions as set_printoptions
 from tt_jax.ttnn.tensor import Tensor
 

@@ -412,6 +412,13 @@ def is_grayskull(device: Device | None = None) -> bool:
     return _arch_of(device) is Arch.GRAYSKULL
 
 
+def is_trace_capture_active(device: Device) -> bool:
+    """Whether a trace is being captured on `device`."""
+    from tt_jax.ttnn import trace
+
+    return trace.is_trace_capture_active(device)
+
+
 def synchronize_device(device: Device, cq_id: int | None = None, sub_device_ids: Any = None) -> None:
     """Wait until the value computed last on `device` is there."""
     newest = require_device("synchronize_device", device).newest

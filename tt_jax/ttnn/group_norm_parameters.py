@@ -1,10 +1,16 @@
-"""Masks and weights of `ttnn.group_norm` as host tensors; the arrays are made in `tt_jax.group_norm_parameters`."""
+"""Masks, weights and reciprocals that `ttnn.group_norm` and `ttnn.layer_norm` take; the arrays are made in `tt_jax`."""
 
 from typing import Any
 
+import numpy as np
+
 from tt_jax import group_norm_parameters as arrays
-from tt_jax.dtypes import DataType, bfloat8_b
+from tt_jax.compute import CoreGrid
+from tt_jax.cores import CoreRangeSet
+from tt_jax.dtypes import DataType, bfloat8_b, float32
+from tt_jax.errors import ArgumentError
 from tt_jax.layout import Layout
+from tt_jax.memory import BufferType, MemoryConfig, ShardOrientation, ShardSpec, TensorMemoryLayout
 from tt_jax.ttnn.conversion import from_numpy, to_numpy, torch_tensor
 from tt_jax.ttnn.tensor import Tensor
 
@@ -37,6 +43,23 @@ def create_group_norm_weight_bias_rm(input_tensor: Any, num_channels: int, num_c
     return torch_tensor(result).to(input_tensor.dtype) if is_torch else result
 
 
+def create_group_norm_reciprocals(N: int, C: int, H: int, W: int, num_groups: int, core_grid: CoreGrid) -> Any:
+    """1, 1/2, 1/3 and so on, once for each core: a torch tensor of float32 `[cores, n]`."""
+    return torch_tensor(arrays.create_group_norm_reciprocals(N, C, H, W, num_groups, core_grid))
+
+
+def create_layer_norm_reciprocals(device: Any, core_range_set: CoreRangeSet, width: int) -> Tensor:
+    """1, 1/2, 1/3 and so on to 1/`width`, once for each core, in its L1: float32 `[cores, width]`, what `use_welford` reads."""
+    if not isinstance(core_range_set, CoreRangeSet):
+        raise ArgumentError(f"create_layer_norm_reciprocals: `core_range_set` must be a CoreRangeSet, got {core_range_set!r}")
+    if not isinstance(width, int) or isinstance(width, bool) or width < 1:
+        raise ArgumentError(f"create_layer_norm_reciprocals: `width` must be a whole number of at least 1, got {width!r}")
+    values = np.tile(1 / np.arange(1, width + 1, dtype=np.float32), (core_range_set.num_cores(), 1))
+    shards = ShardSpec(core_range_set, (1, width), ShardOrientation.ROW_MAJOR)
+    placement = MemoryConfig(TensorMemoryLayout.HEIGHT_SHARDED, BufferType.L1, shards)
+    return from_numpy(values, float32, layout=Layout.ROW_MAJOR, device=device, memory_config=placement)
+
+
 get_group_norm_cores_across_channel = arrays.get_group_norm_cores_across_channel
 determine_expected_group_norm_dram_grid_size = arrays.determine_expected_group_norm_dram_grid_size
 determine_expected_group_norm_sharded_config_and_grid_size = arrays.determine_expected_group_norm_sharded_config_and_grid_size
@@ -44,7 +67,9 @@ determine_expected_group_norm_sharded_config_and_grid_size = arrays.determine_ex
 __all__ = [
     "create_group_norm_input_mask",
     "create_group_norm_input_negative_mask",
+    "create_group_norm_reciprocals",
     "create_group_norm_weight_bias_rm",
+    "create_layer_norm_reciprocals",
     "determine_expected_group_norm_dram_grid_size",
     "determine_expected_group_norm_sharded_config_and_grid_size",
     "get_group_norm_cores_across_channel",

@@ -104,7 +104,7 @@ replicate_tensor_to_mesh_mapper = shard_tensor_to_mesh_mapper = concat_mesh_to_t
 
 def get_device_tensors(tensor: Tensor) -> list[Tensor]:
     """The tensor of each device: of the one."""
-    return [Tensor._of(tensor._storage, tensor.spec)]
+    return [Tensor._of(tensor._storage, tensor._spec)]
 
 
 def aggregate_as_tensor(tensors: Sequence[Tensor], *arguments: Any) -> Tensor:

@@ -16,8 +16,10 @@ from tt_jax.errors import ArgumentError, DeallocatedError
 from tt_jax.layout import Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig
 from tt_jax.tensor import TensorSpec
+from tt_jax.tile import Tile
 from tt_jax.ttnn._storage import HOST_BUFFER, Storage
 from tt_jax.ttnn.shape import Shape
+from tt_jax.ttnn.tensor_spec import TensorSpec as FacadeSpec
 
 if TYPE_CHECKING:
     from tt_jax.ttnn.device import Device
@@ -100,14 +102,14 @@ class Tensor:
         return self._spec.layout
 
     @property
-    def tile(self) -> Any:
-        """The tile: 32x32."""
-        return ttnn.Tile((32, 32))
+    def tile(self) -> Tile:
+        """The tile that TILE layout pads to: 32x32, if none was asked for."""
+        return self._spec.tile
 
     @property
-    def spec(self) -> TensorSpec:
-        """Shape, dtype, layout and memory config."""
-        return self._spec
+    def spec(self) -> FacadeSpec:
+        """Shape, dtype, layout, memory config and tile."""
+        return FacadeSpec.of(self._spec)
 
     @property
     def tensor_id(self) -> int:
@@ -126,7 +128,7 @@ class Tensor:
         """`layout`, by its older name."""
         return self._spec.layout
 
-    def get_tile(self) -> Any:
+    def get_tile(self) -> Tile:
         """`tile`, by its older name."""
         return self.tile
 
@@ -143,16 +145,21 @@ class Tensor:
         return StorageType.HOST if self._storage.device is None else StorageType.DEVICE
 
     def device(self) -> "Device | None":
-        """Its device; None for a host tensor."""
-        return self._storage.device
+        """Its device; None for a host tensor, and once it is deallocated."""
+        return None if self._storage.tensor is None else self._storage.device
 
     def devices(self) -> "list[Device]":
         """Its device in a list, or an empty list."""
-        return [] if self._storage.device is None else [self._storage.device]
+        device = self.device()
+        return [] if device is None else [device]
 
     def is_allocated(self) -> bool:
         """False once it is deallocated."""
         return self._storage.tensor is not None
+
+    def empty(self) -> bool:
+        """Whether it has no elements, or is deallocated."""
+        return not self.is_allocated() or not self.logical_volume()
 
     def volume(self) -> int:
         """Elements, padding included."""
@@ -206,7 +213,7 @@ class Tensor:
 
     def to(self, *targets: Any, **options: Any) -> "Tensor":
         """On another device, or in another layout or dtype: `to(device, memory_config=None)`, `to(layout)`, `to(layout, device)`."""
-        return ttnn.conversion.to(self, *targets, **options)
+        return ttnn.host.to(self, *targets, **options)
 
     def deallocate(self, force: bool = True) -> None:
         """Free the buffer now; see `ttnn.deallocate`."""
@@ -241,7 +248,7 @@ class Tensor:
 
     def pad(self, output_tensor_shape: Sequence[int], input_tensor_start: Sequence[int], pad_value: float) -> "Tensor":
         """A host tensor of `output_tensor_shape` in which this one starts at `input_tensor_start`."""
-        return ttnn.conversion.padded(self, output_tensor_shape, input_tensor_start, pad_value)
+        return ttnn.host.padded(self, output_tensor_shape, input_tensor_start, pad_value)
 
     def pad_to_tile(self, pad_value: float) -> "Tensor":
         """A host tensor whose last two dimensions are whole tiles."""
@@ -251,7 +258,7 @@ class Tensor:
 
     def unpad(self, output_tensor_start: Sequence[int], output_tensor_end: Sequence[int]) -> "Tensor":
         """The part from `output_tensor_start` up to, without, `output_tensor_end`, on the host."""
-        return ttnn.conversion.unpadded(self, output_tensor_start, output_tensor_end)
+        return ttnn.host.unpadded(self, output_tensor_start, output_tensor_end)
 
     def unpad_from_tile(self, output_tensor_shape: Sequence[int]) -> "Tensor":
         """The first `output_tensor_shape` of it, on the host."""

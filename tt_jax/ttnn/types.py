@@ -15,9 +15,10 @@ from tt_jax.layout import TILE_LAYOUT as TILE_LAYOUT
 from tt_jax.layout import TILE_SIZE as TILE_SIZE
 from tt_jax.layout import Layout as Layout
 from tt_jax.memory import *
-from tt_jax.tensor import TensorSpec as TensorSpec
 from tt_jax.tile import Tile as Tile
 from tt_jax.ttnn.device import Device as Device
 from tt_jax.ttnn.shape import Shape as Shape
 from tt_jax.ttnn.tensor import StorageType as StorageType
 from tt_jax.ttnn.tensor import Tensor as Tensor
+from tt_jax.ttnn.tensor_spec import ShardShapeAlignment as ShardShapeAlignment
+from tt_jax.ttnn.tensor_spec import TensorSpec as TensorSpec

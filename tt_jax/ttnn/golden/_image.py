@@ -7,12 +7,28 @@ from tt_jax.errors import NotModelledError
 from tt_jax.ttnn.golden._bind import Row
 
 
-def _upsample(torch: Any, input_tensor: Any, scale_factor: Any, mode: str = "nearest") -> Any:
-    """Enlarged by `scale_factor` (one, or one per axis)."""
+def _upsample(
+    torch: Any,
+    input_tensor: Any,
+    scale_factor: Any,
+    mode: str = "nearest",
+    *,
+    batch_size: int | None = None,
+    input_h: int | None = None,
+    input_w: int | None = None,
+    channels: int | None = None,
+    align_corners: bool | None = None,
+) -> Any:
+    """Enlarged by `scale_factor` (one, or one per axis).
+
+    Given the four sizes, the image comes in as `[1, 1, n * h * w, c]`, and goes out so.
+    """
+    sizes = (batch_size, input_h, input_w, channels)
     factor = scale_factor if isinstance(scale_factor, int | float) else tuple(scale_factor)
-    options = {"align_corners": False} if mode == "bilinear" else {}
-    image = input_tensor.movedim(-1, 1)
-    return torch.nn.functional.interpolate(image, scale_factor=factor, mode=mode, **options).movedim(1, -1)
+    options = {"align_corners": bool(align_corners)} if mode == "bilinear" else {}
+    image = input_tensor if None in sizes else input_tensor.reshape(sizes)
+    result = torch.nn.functional.interpolate(image.movedim(-1, 1), scale_factor=factor, mode=mode, **options).movedim(1, -1)
+    return result if None in sizes else result.reshape(1, 1, -1, channels)
 
 
 def _sampled(torch: Any, image: Any, grid: Any, mode: str, align_corners: bool) -> Any:
