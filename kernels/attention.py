@@ -27,6 +27,7 @@ def attention(
     dtype: Float,
     mask: Array | None = None,
     allowed: Array | None = None,
+    sink: Array | None = None,
     fidelity: Fidelity = "HiFi2",
     approximate: bool = True,
     fp32_dest: bool = False,
@@ -34,6 +35,7 @@ def attention(
     """Attention `[b, h, s, d] x [b, kv, t, d] x [b, kv, t, e] -> [b, h, s, e]`; `h / kv` query heads share keys and values.
 
     `mask` is added to the scores before they are scaled, and `allowed` says which keys a query sees; both broadcast against `[b, h, s, t]`.
+    `sink` `[1, h, 1, 1]` joins the maximum and the sum as one more score, and weighs no value.
     A query that sees no key has the mean of all it could see (or zeros, if `allowed` forbids every one).
     """
     b, heads, s, d = query.shape
@@ -49,12 +51,20 @@ def attention(
     if allowed is not None:
         scores = jnp.where(allowed, scores, -jnp.inf)
     top = scores.max(-1, keepdims=True)
-    difference = jnp.where(jnp.isneginf(top), 0.0, scores - jnp.where(jnp.isneginf(top), 0.0, top))
-    difference = rounding.widen(to_dst(difference, fp32_dest))
-    e = pack(exp(difference * jnp.float32(scale), approximate, fp32_dest), "bfloat16")
+    if sink is not None:
+        top = jnp.maximum(top, rounding.widen(sink))
+
+    def exponential(value: Array) -> Array:
+        difference = jnp.where(jnp.isneginf(top), 0.0, value - jnp.where(jnp.isneginf(top), 0.0, top))
+        difference = rounding.widen(to_dst(difference, fp32_dest))
+        return pack(exp(difference * jnp.float32(scale), approximate, fp32_dest), "bfloat16")
+
+    e = exponential(scores)
     if allowed is not None:
         e = jnp.where(allowed, e, jnp.zeros((), e.dtype))
     total = rounding.widen(e).sum(-1, keepdims=True)
+    if sink is not None:
+        total = total + rounding.widen(exponential(rounding.widen(sink)))
     inverse = to_dst(reciprocal(jnp.where(total == 0, 1.0, total)), fp32_dest)
     out = to_dst(products(by_group(e), value, fidelity, fp32_dest), fp32_dest)
     out = rounding.widen(out).reshape(b, heads, s, value.shape[-1])

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 
 from tt_jax.kernels import binary, rounding, unary
 from tt_jax.kernels.packer import to_dst
@@ -40,8 +40,19 @@ def _bias_gelu(parameters: Parameters, x: Array, y: Array) -> Array:
 
 
 def _clamp(parameters: Parameters, x: Array, *bounds: Array) -> Array:
-    low, high = parameters
-    return jnp.clip(x, low, high)
+    """Of slope 1 at the bounds too, as in torch."""
+    low, high = bounds or parameters
+    return jnp.where((x >= low) & (x <= high), x, lax.stop_gradient(jnp.minimum(jnp.maximum(x, low), high)))
+
+
+def _ramp(low: float, high: float, slope: float = 1.0) -> Forward:
+    """Of `slope` between `low` and `high`, and 0 from either on, as in torch."""
+
+    def forward(parameters: Parameters, x: Array) -> Array:
+        least, most = parameters or (low, high)
+        return np.float32(slope) * jnp.where((x > least) & (x < most), x, lax.stop_gradient(jnp.clip(x, least, most)))
+
+    return forward
 
 
 def _multigammaln(parameters: Parameters, x: Array) -> Array:
@@ -67,8 +78,8 @@ def _scaled(factor: float) -> Forward:
 
 
 _NAMES = (
-    "abs acos acosh asin asinh atan atanh celu cos cosh digamma elu erf erfc erfinv exp exp2 expm1 frac hardshrink hardsigmoid "
-    "hardswish hardtanh i0 leaky_relu lgamma log log10 log1p log2 logit neg polygamma relu relu6 rpow rsqrt selu sigmoid silu sin sinh "
+    "abs acos acosh asin asinh atan atanh celu cos cosh digamma elu erf erfc erfinv exp exp2 expm1 frac hardshrink "
+    "hardswish i0 leaky_relu lgamma log log10 log1p log2 logit neg polygamma relu rpow rsqrt selu sigmoid silu sin sinh "
     "softplus softshrink softsign sqrt square tan tanh tanhshrink threshold"
 ).split()
 _PAIRS = "add addalpha atan2 div_no_nan fmod hypot ldexp logaddexp logaddexp2 remainder rsub squared_difference subalpha xlogy".split()
@@ -85,6 +96,8 @@ FORWARDS: dict[str, Forward] = {
     "deg2rad": _scaled(math.pi / 180),
     "div": _quotient,
     "gelu": _gelu,
+    "hardsigmoid": _ramp(-3.0, 3.0, 1 / 6),
+    "hardtanh": _ramp(-1.0, 1.0),
     "lerp": lambda parameters, x, y, weight: x + weight * (y - x),
     "log_sigmoid": _unary("logsigmoid"),
     "logiteps": _unary("logit"),
@@ -95,6 +108,7 @@ FORWARDS: dict[str, Forward] = {
     "pow": _unary("power"),
     "rad2deg": _scaled(180 / math.pi),
     "rdiv": _rdiv,
+    "relu6": _ramp(0.0, 6.0),
     "reciprocal": _unary("recip"),
     "sub": _binary("subtract"),
     "where": _select,

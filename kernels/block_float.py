@@ -62,7 +62,7 @@ def _grouped(x: Array) -> Array:
     fill = -x.shape[-1] % GROUP
     if fill:
         x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, fill)])
-    return x.reshape(*x.shape[:-1], -1, GROUP)
+    return x.reshape(*x.shape[:-1], x.shape[-1] // GROUP, GROUP)
 
 
 def shared_exponents(x: Array) -> Array:
@@ -172,7 +172,7 @@ def quantize(x: Array, format: Format, rule: Rule = "host") -> Array:
     if rule not in ("host", "device", "precise"):
         raise ValueError(f"rule {rule!r} is unknown: expected 'host', 'device' or 'precise'")
     _require_axis(x)
-    return _quantize(x, format, rule, width)
+    return _quantize(x, format, rule, width) if x.size else x
 
 
 @rounding.straight_through

@@ -96,18 +96,25 @@ def _(fidelity: Fidelity, fp32_dest: bool, primals: tuple[Array, Array], tangent
     return y, (da * b + a * db).astype(y.dtype)
 
 
+def _made(z: Array, x: Array, y: Array) -> Array:
+    """`z`, with the NaN that arithmetic on `x` and `y` made positive, so that a 16-bit Dst holds it as +inf (ttnn's tests of div)."""
+    return jnp.where(jnp.isnan(z) & ~jnp.isnan(x) & ~jnp.isnan(y), np.float32(np.nan), z)
+
+
 def total(x: Array, y: Array, engine: Engine, fp32_dest: bool) -> Array:
     """Dst after `x + y`. Engine "sfpu" adds in float32 and, for a 16-bit Dst, rounds to nearest even (assumed, as it multiplies)."""
     if engine == "sfpu":
-        y = rounding.widen(x) + rounding.widen(y)
-        return y if fp32_dest else rounding.nearest_even_bfloat16(y)
+        x, y = rounding.widen(x), rounding.widen(y)
+        z = _made(x + y, x, y)
+        return z if fp32_dest else rounding.nearest_even_bfloat16(z)
     return to_dst(fpu_sum(operand(x, fp32_dest), operand(y, fp32_dest)), fp32_dest)
 
 
 def product(x: Array, y: Array, engine: Engine, fp32_dest: bool, fidelity: Fidelity = "HiFi4") -> Array:
     """Dst after `x * y`. Engine "sfpu" multiplies in float32 and, for a 16-bit Dst, rounds to nearest even."""
     if engine == "sfpu":
-        z = rounding.flush_subnormals(rounding.widen(x)) * rounding.flush_subnormals(rounding.widen(y))
+        x, y = rounding.flush_subnormals(rounding.widen(x)), rounding.flush_subnormals(rounding.widen(y))
+        z = _made(x * y, x, y)
         return z if fp32_dest else rounding.nearest_even_bfloat16(z)
     return fpu_product(operand(x, fp32_dest), operand(y, fp32_dest), fidelity, fp32_dest)
 
@@ -119,7 +126,7 @@ def quotient(x: Array, y: Array, engine: Engine, fp32_dest: bool) -> Array:
     """
     x, y = rounding.flush_subnormals(rounding.widen(x)), rounding.flush_subnormals(rounding.widen(y))
     if engine == "sfpu":
-        z = x / y
+        z = _made(x / y, x, y)
         return z if fp32_dest else rounding.nearest_even_bfloat16(z)
     return product(x, rounding.widen(to_dst(1.0 / y, fp32_dest)), engine, fp32_dest)
 

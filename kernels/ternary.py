@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from tt_jax.kernels import rounding
@@ -32,7 +33,9 @@ def _addcmul(a: Array, b: Array, c: Array, factor: Array) -> Array:
 
 
 def _addcdiv(a: Array, b: Array, c: Array, factor: Array) -> Array:
-    return a + factor * b / c
+    y = a + factor * b / c
+    made = jnp.isnan(y) & ~(jnp.isnan(a) | jnp.isnan(b) | jnp.isnan(c))
+    return jnp.where(made, np.float32(np.nan), y)  # positive, so that a 16-bit Dst holds it as +inf, as it does a quotient's
 
 
 FUNCTIONS: dict[str, Function] = {

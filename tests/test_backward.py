@@ -148,6 +148,31 @@ def test_modes(rng):
     assert np.isinf(wide(power)[wide(x) < 0]).all()
 
 
+@pytest.mark.parametrize("operation", [backward.clamp_bw, backward.clip_bw])
+def test_clamping_between_tensors_or_one_bound(operation):
+    memory, grad, x, low, high = tensors([2.0, 3, 5, 7, 11], [-3.0, -1, 0, 1, 3], [-1.0] * 5, [1.0] * 5)
+    for bounds, expected in (
+        ((low, high), [0, 3, 5, 7, 0]),  # the bounds themselves pass
+        ((-1.0, high), [0, 3, 5, 7, 0]),
+        ((None, 1.0), [2, 3, 5, 7, 0]),
+        ((low, None), [0, 3, 5, 7, 11]),
+        ((1.0, -1.0), [0] * 5),
+    ):
+        _, gradients = operation(memory, grad, x, *bounds)
+        np.testing.assert_array_equal(wide(gradients[0]), expected)
+        assert len(gradients) == 1
+
+
+def test_ramps_are_flat_from_their_ends_on():
+    memory, grad, x = tensors([1.0] * 7, [-3.0, -1, 0, 0.5, 1, 3, 6])
+    for operation, expected in (
+        (backward.hardtanh_bw, [0, 0, 1, 1, 0, 0, 0]),
+        (backward.relu6_bw, [0, 0, 0, 1, 1, 1, 0]),
+        (backward.hardsigmoid_bw, np.float32([0, 1, 1, 1, 1, 0, 0]) * np.float32(1 / 6)),
+    ):
+        np.testing.assert_array_equal(wide(operation(memory, grad, x)[1][0]), expected)
+
+
 def test_a_memory_config(rng):
     memory, grad, x = tensors(rng.normal(size=SHAPE), rng.normal(size=SHAPE))
     assert backward.exp_bw(memory, grad, x, memory_config=tt.L1_MEMORY_CONFIG)[1][0].memory_config == tt.L1_MEMORY_CONFIG
@@ -165,6 +190,10 @@ X, WHOLE = T["x"], T["integers"]
         (lambda m: backward.exp_bw(m, X, 1.0), "`input_tensor` must be a Tensor"),
         (lambda m: backward.exp_bw(m, 1.0, X), "`grad_tensor` must be a Tensor"),
         (lambda m: backward.mul_bw(m, X, X, "x"), "`other_tensor` must be a Tensor"),
+        (lambda m: backward.pow_bw(m, X, X, -0.5), "exponent >= 0.0, got -0.5"),
+        (lambda m: backward.pow_bw(m, X, X, "x"), "exponent >= 0.0, got 'x'"),
+        (lambda m: backward.clamp_bw(m, X, X), "none of `min`, `max` is given"),
+        (lambda m: backward.clamp_bw(m, X, X, "x"), "`min` must be a Tensor"),
         (lambda m: backward.elu_bw(m, X, X, alpha=[1]), "`alpha` must be a number"),
         (lambda m: backward.mul_bw(m, X, X, X, input_grad=T["wide"]), "but the result is"),
         (lambda m: backward.mul_bw(m, X, X, X, input_grad=3), "`input_grad` must be a Tensor"),

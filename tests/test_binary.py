@@ -543,3 +543,14 @@ def test_functions_say_what_they_are(module):
         assert function.support.dtypes
         full = {"sub": "subtract", "mul": "multiply", "div": "divide"}.get(name.rstrip("_"), name.rstrip("_"))
         assert function.__name__ == full + "_" * name.endswith("_")
+
+
+@pytest.mark.parametrize("rounding_mode", [None, "trunc", "floor"])
+def test_0_by_0_is_no_number_or_infinity(rounding_mode):
+    a, b = np.float32([[0, 1, -1, 0]]), np.float32([[0, 0, 0, 2]])
+    for dtype, made in ((tt.float32, np.nan), (tt.bfloat16, np.inf)):  # a 16-bit Dst has no NaN
+        memory = tt.MemoryState.create(tt.N150)
+        memory, x = tt.from_array(memory, a, dtype=dtype, layout=tt.TILE_LAYOUT)
+        memory, y = tt.from_array(memory, b, dtype=dtype, layout=tt.TILE_LAYOUT)
+        _, z = binary.divide(memory, x, y, rounding_mode=rounding_mode)
+        np.testing.assert_array_equal(np.asarray(z.array, np.float32), [[made, np.inf, -np.inf, 0]])

@@ -25,6 +25,10 @@ CALLS = [
     (lambda m: binary.add(m, BYTES, BYTES), "uint8.*not supported for binary operation add, which takes"),
     (lambda m: binary.gcd(m, X, X), "not supported for binary operation gcd"),
     (lambda m: binary.logaddexp(m, WHOLE, WHOLE), "not supported for binary operation logaddexp"),
+    (
+        lambda m: binary.divide(m, X, X, fast_and_approximate_mode=True, rounding_mode="floor"),
+        "cannot be used with rounding_mode",
+    ),
     (lambda m: bitwise.bitwise_and(m, X, X), "not supported for binary operation bitwise_and"),
     (lambda m: binary_parametric.pow(m, WHOLE, WHOLE), "not supported for binary operation pow"),
     (lambda m: bitwise.bitwise_and(m, WHOLE, 0.5), "no integer of that width"),

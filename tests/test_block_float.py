@@ -226,3 +226,9 @@ ROW = np.zeros(16, np.float32)
 def test_errors(call, error, expected):
     with pytest.raises(error, match=expected):
         call()
+
+
+@pytest.mark.parametrize("rule", ["host", "device", "precise"])
+@pytest.mark.parametrize("shape", [(0, 4), (4, 0)])
+def test_nothing_is_quantized_to_nothing(shape, rule):
+    assert block_float.quantize(jnp.zeros(shape), "bfloat8_b", rule).shape == shape

@@ -25,6 +25,7 @@ from tt_jax.ops.conv_weights import (
     prepare_conv_transpose2d_weights,
     prepare_conv_weights,
 )
+from tt_jax.tensor import Tensor
 
 EMPTY = tt.MemoryState.create(tt.N150)
 EXACT = tt.ComputeKernelConfig(tt.MathFidelity.HiFi4, fp32_dest_acc_en=True)
@@ -330,6 +331,25 @@ def test_memory_has_the_output_and_what_was_asked_for(rng):
     memory, dram = place(x, memory=memory)
     after, y = conv2d(memory, dram, tw, **options, conv_config=Conv2dConfig(deallocate_activation=True))
     assert tt.deallocate(after, y) == memory
+
+
+def test_no_groups_are_one(rng):
+    x, weights = integers(rng, (1, 5, 4, 3)), integers(rng, (2, 3, 3, 3))
+    memory, tx, tw = place(x, weights)
+    (_, y), (_, z) = (conv2d(memory, tx, tw, **sizes(x, weights, groups)) for groups in (0, 1))
+    np.testing.assert_array_equal(y.array, z.array)
+
+
+def test_where_a_host_tensor_once_was_does_not_place_the_output():
+    """Its buffer has no bytes; what it remembers of L1 is not where the convolution finds it."""
+    x, weights = np.zeros((1, 8, 8, 32)), np.zeros((32, 32, 3, 3))
+    memory, tx, tw = place(x, weights, memory_config=tt.L1_MEMORY_CONFIG)
+    on_host = Tensor(tx.array, tx.spec, tt.Buffer(tt.BufferType.DRAM, 0, 0))
+    config = Conv2dConfig(deallocate_activation=True)
+    _, y = conv2d(memory, on_host, tw, **sizes(x, weights), padding=1, conv_config=config)
+    assert y.memory_config == tt.DRAM_MEMORY_CONFIG
+    _, y = conv2d(memory, tx, tw, **sizes(x, weights), padding=1, conv_config=config)
+    assert y.memory_config.is_sharded()
 
 
 def test_nothing_is_computed_without_values():

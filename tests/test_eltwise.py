@@ -84,6 +84,16 @@ def test_product_in_a_32_bit_dst_is_the_exact_sum_of_its_phases(rng, fidelity):
     np.testing.assert_array_equal(np.asarray(y, np.float64), exact)
 
 
+@pytest.mark.parametrize("fp32_dest", [True, False])
+@pytest.mark.parametrize("fidelity", ["LoFi", "HiFi2", "HiFi3", "HiFi4"])
+def test_infinity_is_a_large_number_to_the_fpu(fidelity, fp32_dest):
+    x, y = (
+        jnp.asarray(values, jnp.float32) for values in ([np.inf, -np.inf, 0, np.inf, -np.inf], [0, 0, np.inf, 1.99, np.inf])
+    )
+    z = np.asarray(eltwise.fpu_product(x, y, fidelity, fp32_dest), np.float32)
+    np.testing.assert_array_equal(z, np.array([0, 0, 0, np.inf, -np.inf], np.float32))
+
+
 def test_float32_pairs_are_added_and_multiplied_in_float32(rng):
     x, y = (rng.normal(size=(32, 32)).astype(np.float32) for _ in "xy")
     added = eltwise.add(jnp.asarray(x), jnp.asarray(y), "float32", engine="sfpu", fp32_dest=True)

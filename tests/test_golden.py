@@ -527,3 +527,22 @@ def test_correlation():
     assert (pearson_correlation_coefficient(nan, nan), pearson_correlation_coefficient(nan, a[0, :3])) == (1.0, 0.0)
     with_inf = np.where(a > 1, np.inf, a)
     assert pearson_correlation_coefficient(with_inf, with_inf) == pytest.approx(1.0)
+
+
+def test_upsample_takes_a_flat_image():
+    image = positive(2, 6, 4, 8)
+    sizes = {"batch_size": 2, "input_h": 6, "input_w": 4, "channels": 8}
+    for mode in ("nearest", "bilinear"):
+        flat = GOLDEN["ttnn.upsample"](image.reshape(1, 1, 48, 8), (2, 3), mode, **sizes)
+        assert torch.equal(flat, GOLDEN["ttnn.upsample"](image, (2, 3), mode).reshape(1, 1, -1, 8))
+
+
+def test_max_pool2d_tells_where():
+    image = positive(2, 6, 4, 8)
+    arguments = (image.reshape(1, 1, 48, 8), 2, 6, 4, 8, (2, 2), (2, 2))
+    highest, places = ttnn.operations.pool.golden_maxpool2d(*arguments, (0, 0), return_indices=True)
+    assert torch.equal(highest, GOLDEN["ttnn.max_pool2d"](*arguments, (0, 0)))
+    found = torch.gather(image.reshape(2, 24, 8), 1, places.reshape(2, 6, 8))
+    assert torch.equal(found.reshape(1, 1, 12, 8), highest)
+    with pytest.raises(ArgumentError, match="padded alike"):
+        GOLDEN["ttnn.max_pool2d"](*arguments, (0, 1, 0, 0), return_indices=True)

@@ -210,10 +210,35 @@ def test_vectors(rng, memory, a, b):
     assert tt.deallocate(after, y) == memory
 
 
+@pytest.mark.parametrize("a, b, size", [((64,), (64, 96), 96), ((96, 64), (64,), 96)])
+def test_a_vector_with_a_bias(rng, memory, a, b, size):
+    memory, (a, b, bias) = put(memory, *draw(rng, a, b, (size,)))
+    after, y = tt.linear(memory, a, b, bias=bias, activation="relu", compute_kernel_config=EXACT)
+    assert_near(y, np.maximum(product(a, b) + values(bias), 0))
+    assert tt.deallocate(after, y) == memory
+
+
+@pytest.mark.parametrize("config", [two_dimensional(), one_dimensional()])
+@pytest.mark.parametrize("shape", [(32, 256), (1, 1, 32, 256)])
+def test_of_a_row_of_tiles_a_config_adds_the_first_row(rng, memory, config, shape):
+    memory, (a, b, bias) = put(memory, *draw(rng, (256, 256), (256, 256), shape))
+    _, y = tt.linear(memory, a, b, bias=bias, program_config=config, compute_kernel_config=EXACT)
+    assert y.shape == (1,) * (len(shape) - 2) + (256, 256)
+    assert_near(y, (product(a, b) + values(bias).reshape(-1, 256)[0]).reshape(y.shape))
+
+
+def test_a_config_adds_no_second_row_of_tiles(rng, memory):
+    memory, (a, b, bias) = put(memory, *draw(rng, (256, 256), (256, 256), (64, 256)))
+    with pytest.raises(tt.ArgumentError, match="`bias` must have one row of 256 values"):
+        tt.linear(memory, a, b, bias=bias, program_config=two_dimensional())
+
+
 def test_what_vectors_do_not_do(memory):
     memory, (vector, matrix) = put(memory, np.zeros(64, np.float32), np.zeros((64, 64), np.float32))
-    with pytest.raises(tt.NotModelledError, match="with a bias, an output tensor or a transposed input is not modelled"):
+    with pytest.raises(tt.NotModelledError, match="with an output tensor or a transposed input is not modelled"):
         tt.matmul(memory, vector, matrix, transpose_b=True)
+    with pytest.raises(tt.NotModelledError, match="a bias for the product of two vectors is not modelled"):
+        tt.linear(memory, vector, vector, bias=vector)
     _, integers = tt.from_array(memory, np.zeros(64, np.int32), layout=tt.TILE_LAYOUT)
     with pytest.raises(tt.ArgumentError, match="`input_tensor_a` must be a float tensor in TILE layout"):
         tt.matmul(memory, integers, matrix)

@@ -126,6 +126,13 @@ def test_welford_is_near_two_passes(rng, board):
     assert engine.relative_error(values(y.array), values(z.array)) < 3e-3
 
 
+def test_welford_keeps_what_lies_below_a_large_mean(rng, board):
+    array = (1e6 + 64 * rng.standard_normal((32, 96))).astype(np.float32)
+    x = board.put(array, dtype=tt.float32)
+    _, y = layer_norm(board.memory, x, program_config=LayerNormDefaultProgramConfig(use_welford=True))
+    assert np.abs(values(y.array) - oracle(array, centered=True, epsilon=0)).max() < 0.01
+
+
 def test_in_place_of_shards(rng, board):
     config = tt.memory.create_sharded_memory_config((64, 64), tt.CoreGrid(y=2, x=1), tt.memory.ShardStrategy.BLOCK)
     x = board.put(rng.normal(size=(64, 64)).astype(np.float32), memory_config=config)
@@ -352,3 +359,18 @@ def test_bad_calls(board, operation, name, arguments, text, cache):
 def test_bad_tables_and_configs(call, text):
     with pytest.raises(tt.ArgumentError, match=text):
         call()
+
+
+def test_reciprocals_of_the_facade():
+    import tt_jax.ttnn as ttnn
+
+    cores = ttnn.CoreRangeSet({ttnn.CoreRange(ttnn.CoreCoord(0, 0), ttnn.CoreCoord(3, 1))})
+    with ttnn.manage_device(0) as device:
+        table = ttnn.create_layer_norm_reciprocals(device, cores, 24)
+        assert table.shape == (8, 24) and table.dtype is ttnn.float32 and table.layout is ttnn.ROW_MAJOR_LAYOUT
+        spec = table.memory_config().shard_spec
+        assert spec.grid == cores and tuple(spec.shape) == (1, 24)
+        np.testing.assert_allclose(ttnn.to_numpy(table), np.tile(1 / np.arange(1, 25), (8, 1)), rtol=1e-6)
+        for arguments, text in (((None, 24), "`core_range_set` must be"), ((cores, 0), "`width` must be")):
+            with pytest.raises(tt.ArgumentError, match=text):
+                ttnn.create_layer_norm_reciprocals(device, *arguments)

@@ -140,10 +140,14 @@ def test_scalars_and_empty_tensors():
     _, y = reduction.sum(memory, t)
     assert float(y.array) == 3
     memory, t = make(np.zeros((0, 4), np.float32))
-    empty = {"sum": 0, "max": -np.inf, "min": np.inf, "mean": np.nan}
-    for name, value in empty.items():
+    for name, value in {"sum": 0, "mean": np.nan}.items():
         _, y = REDUCTIONS[name](memory, t, 0)
         np.testing.assert_array_equal(values(y.array), np.full(4, value))
+    for name in ("max", "min"):
+        with pytest.raises(tt.ArgumentError, match="nothing to choose from"):
+            REDUCTIONS[name](memory, t, 0)
+        _, y = REDUCTIONS[name](memory, t, 1)
+        assert y.shape == (0,)
 
 
 @pytest.mark.parametrize("correction", [True, False])

@@ -72,6 +72,27 @@ def test_causal(rng, memory, q, kv):
     assert_near(fast, exact, 0.03)
 
 
+@pytest.mark.parametrize("causal", [True, False])
+def test_a_sink_is_a_key_without_a_value(rng, memory, causal):
+    q, k, v, mask = draw(rng, (2, 4, 64, 32), (2, 2, 64, 32), (2, 2, 64, 32), (1, 1, 64, 64))
+    sink = rng.uniform(0, 30, (1, 4, 1, 1)).astype(np.float32)
+    memory, (*tensors, mask_tensor, sink_tensor) = put(memory, q, k, v, mask, sink)
+    rows = np.arange(64)
+    seen = allowed(rows[None] <= rows[:, None]) if causal else mask
+    scores = np.float64(q) @ np.repeat(np.float64(k), 2, axis=1).swapaxes(-1, -2) / math.sqrt(32) + seen
+    e = np.exp(scores)
+    exact = e / (e.sum(-1, keepdims=True) + np.exp(np.asarray(tt.to_array(sink_tensor), np.float64) / math.sqrt(32)))
+    _, y = transformer.scaled_dot_product_attention(
+        memory,
+        *tensors,
+        is_causal=causal,
+        attn_mask=None if causal else mask_tensor,
+        attention_sink=sink_tensor,
+        program_config=ACCURATE,
+    )
+    assert_near(y, exact @ np.repeat(np.float64(v), 2, axis=1))
+
+
 @pytest.mark.parametrize("mask", [(2, 8, 64, 96), (1, 8, 64, 96), (2, 1, 64, 96), (1, 1, 64, 96)])
 def test_a_mask_broadcasts_over_batch_and_heads(rng, memory, cache, mask):
     *arrays, added = draw(rng, (2, 8, 64, 32), (2, 2, 96, 32), (2, 2, 96, 32), mask)
@@ -294,5 +315,7 @@ def test_other_forms_refuse_what_does_not_fit(memory):
         join(q, q, q, wide, wide, wide)
     with pytest.raises(tt.ArgumentError, match="must have one shape, and so must the joint ones"):
         join(q, q, joint, joint, joint, joint)
-    with pytest.raises(tt.NotModelledError, match="`attention_sink` is not modelled"):
+    with pytest.raises(tt.ArgumentError, match="`attention_sink` must have a value for each query head"):
         transformer.scaled_dot_product_attention(memory, q, q, q, attention_sink=q)
+    with pytest.raises(tt.NotModelledError, match="`attention_sink` is not modelled"):
+        transformer.scaled_dot_product_attention_decode(memory, q, q, q, cur_pos=[0], attention_sink=q)

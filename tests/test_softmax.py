@@ -90,6 +90,12 @@ def test_masked_positions_get_nothing_and_a_row_without_any_is_flat():
     np.testing.assert_allclose(y, 1 / 64, rtol=2.0**-8)
 
 
+def test_an_unstable_softmax_that_overflows_is_zero():
+    """The sum is infinite, its reciprocal 0, and 0 times infinity 0 on the FPU."""
+    x = jnp.full((32, 64), 500.0, jnp.bfloat16).at[:, 1:].set(-500.0)
+    np.testing.assert_array_equal(values(softmax.softmax(x, dtype="bfloat16", numeric_stable=False)), 0)
+
+
 @pytest.mark.parametrize("stable", [True, False])
 def test_jit_equals_eager(rng, stable):
     x = carried(rng.normal(size=(2, 4, 32, 64)).astype(np.float32) * 4, "bfloat16")

@@ -180,3 +180,14 @@ def test_configs_can_be_changed_and_compared():
     assert config != SoftmaxShardedMultiCoreProgramConfig(**fields)
     with pytest.raises(tt.ArgumentError, match="`block_h` must be a whole number"):
         SoftmaxShardedMultiCoreProgramConfig(**fields | {"block_h": 0})
+
+
+@pytest.mark.parametrize("shape, dim", [((2, 64, 32), -2), ((3, 32, 32), 0), ((1, 2, 2, 32, 64), -1)])
+def test_the_exponential_of_the_general_program_is_accurate(rng, board, shape, dim):
+    x = board.put(rng.random(shape, np.float32))
+    _, y = tt.softmax(board.memory, x, dim)
+    exact = np.exp(np.asarray(x.array, np.float64))
+    exact /= exact.sum(dim, keepdims=True)
+    errors = np.asarray(y.array, np.float64) / exact - 1
+    assert np.abs(errors).max() < 0.02
+    assert np.abs(errors.mean()) < 0.004

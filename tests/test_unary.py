@@ -268,6 +268,35 @@ def test_parameters_by_their_names():
         np.testing.assert_allclose(y.array, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_logit_clips_between_eps_and_its_complement_in_either_order():
+    memory, x = put(tt.MemoryState.create(tt.N150), [[-1.0, 0.2, 0.5, 0.7, 2.0]], tt.float32)
+    for eps in (0.25, 0.75):
+        z = np.clip([[-1.0, 0.2, 0.5, 0.7, 2.0]], 0.25, 0.75)
+        np.testing.assert_allclose(
+            unary_parametric.logit(memory, x, eps=eps)[1].array, np.log(z / (1 - z)), rtol=1e-5, atol=1e-6
+        )
+    whole = unary_parametric.logit(memory, x, eps=1.0)[1].array
+    assert float(whole[0, 0]) == -math.inf and float(whole[0, 4]) == math.inf
+
+
+def test_hardmish_multiplies_minus_infinity_by_0():
+    memory, x = put(tt.MemoryState.create(tt.N150), [[-math.inf, math.inf]], tt.float32)
+    y = unary.hardmish(memory, x)[1].array
+    assert math.isnan(float(y[0, 0])) and float(y[0, 1]) == math.inf
+
+
+def test_tanhshrink_has_a_faster_variant(rng):
+    memory, x = put(tt.MemoryState.create(tt.N150), rng.normal(size=(32, 32)))
+    exact, fast = (unary.tanhshrink(memory, x, fast_and_approximate_mode=flag)[1] for flag in (False, True))
+    np.testing.assert_array_equal(exact.array, fast.array)
+
+
+def test_an_activation_with_its_parameter_in_a_pair():
+    assert as_activation("add", (UnaryOpType.POWER, 3)) == UnaryWithParam(UnaryOpType.POWER, 3)
+    with pytest.raises(tt.ArgumentError, match="is a name, a UnaryOpType"):
+        as_activation("add", ("relu", 3))
+
+
 def test_a_chain_of_one_is_the_operation(rng):
     memory, x = put(tt.MemoryState.create(tt.N150), rng.normal(size=(32, 32)))
     for step, operation in ((T.RELU, unary.relu), (UnaryWithParam(T.GELU, 0.0), unary.gelu), ("silu", unary.silu)):

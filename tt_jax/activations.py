@@ -241,8 +241,9 @@ _BY_NAME: dict[str, tuple[UnaryOpType, tuple[float, ...]]] = {
 }
 
 
-def as_activation(operation: str, value: str | UnaryOpType | UnaryWithParam) -> UnaryWithParam:
-    """`value` as a function with parameters: a name ("relu", "gelu", "gelu_approx"...), a UnaryOpType, or itself.
+def as_activation(operation: str, value: str | UnaryOpType | UnaryWithParam | tuple[UnaryOpType, Any]) -> UnaryWithParam:
+    """`value` as a function with parameters: a name ("relu", "gelu_approx"...), a UnaryOpType, alone or before its one parameter in a
+    tuple (or all of them in a list), or itself.
 
     Raises:
         ArgumentError: `value` is none of these, or has parameters that the function has not.
@@ -254,6 +255,8 @@ def as_activation(operation: str, value: str | UnaryOpType | UnaryWithParam) -> 
         value = UnaryWithParam(*_BY_NAME[value])
     elif isinstance(value, UnaryOpType):
         value = UnaryWithParam(value)
+    elif isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], UnaryOpType):
+        value = UnaryWithParam(*value)
     elif not isinstance(value, UnaryWithParam):
         raise ArgumentError(f"{operation}: an activation is a name, a UnaryOpType or a UnaryWithParam, got {value!r}")
     function = unary.FUNCTIONS.get(value.op_type.function)

@@ -270,8 +270,17 @@ def _without(part: CoreRange, hole: CoreRange) -> list[CoreRange]:
     return [_rectangle(columns, rows) for columns, rows in pieces if columns[0] <= columns[1] and rows[0] <= rows[1]]
 
 
-def grid_to_cores(num_cores: int, grid_size_x: int, grid_size_y: int, row_wise: bool = False) -> list[CoreCoord]:
-    """The first `num_cores` cores of a grid. Raises ArgumentError if it has fewer."""
+def grid_to_cores(
+    num_cores: int | CoreCoord, grid_size_x: int | CoreCoord, grid_size_y: int = 0, row_wise: bool = False
+) -> list[CoreCoord]:
+    """The first `num_cores` cores of a grid; or `grid_to_cores(start, end)`, the cores of a rectangle.
+
+    Raises ArgumentError if the grid has fewer.
+    """
+    if isinstance(num_cores, CoreCoord) and isinstance(grid_size_x, CoreCoord):
+        return CoreRange(num_cores, grid_size_x).cores(row_wise)
+    if isinstance(num_cores, CoreCoord) or isinstance(grid_size_x, CoreCoord):
+        raise ArgumentError("grid_to_cores: expected (num_cores, grid_size_x, grid_size_y), or a start and an end core")
     if not 0 <= num_cores <= grid_size_x * grid_size_y:
         raise ArgumentError(f"a grid of {grid_size_x}x{grid_size_y} has not {num_cores} cores")
     if num_cores == 0:

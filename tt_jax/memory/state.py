@@ -192,7 +192,7 @@ class MemoryState:
         else:
             advice = "Deallocate a buffer that is no longer needed."
         return (
-            f"{buffer_type.name} of {self.device.name} cannot take {size:,} B per bank: {view.total_bytes_free_per_bank:,} of "
-            f"{view.total_bytes_per_bank:,} B are free in each of {view.num_banks} banks, the largest hole has "
-            f"{view.largest_contiguous_bytes_free_per_bank:,} B. Largest live buffers, per bank: {listed}. {advice}"
+            f"Out of Memory: {buffer_type.name} of {self.device.name} cannot take {size:,} B per bank: "
+            f"{view.total_bytes_free_per_bank:,} of {view.total_bytes_per_bank:,} B are free in each of {view.num_banks} banks, "
+            f"the largest hole has {view.largest_contiguous_bytes_free_per_bank:,} B. Largest live buffers, per bank: {listed}. {advice}"
         )

@@ -83,9 +83,12 @@ _REQUIRED = inspect.Parameter.empty
 _OUTPUTS = ("input_grad", "other_grad")
 
 
-def _signature(operands: tuple[str, ...], parameters: dict[str, Any], outputs: int) -> inspect.Signature:
+def _signature(
+    operands: tuple[str, ...], optional: dict[str, float], parameters: dict[str, Any], outputs: int
+) -> inspect.Signature:
     positional, keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     first = [inspect.Parameter(n, positional) for n in ("memory", "grad_tensor", *operands)]
+    first = [p.replace(default=None) if p.name in optional else p for p in first]
     first += [inspect.Parameter(n, positional, default=default) for n, default in parameters.items()]
     rest = [inspect.Parameter("are_required_outputs", keyword, default=None)] if outputs > 1 else []
     rest += [inspect.Parameter(n, keyword, default=None) for n in ("memory_config", *_OUTPUTS[:outputs])]
@@ -102,17 +105,25 @@ def _parameter(name: str, argument: str, value: Any) -> Any:
 
 
 def _backward(
-    forward: str, *operands: str, constants: tuple[str, ...] = (), numbers: tuple[str, ...] = (), **parameters: Any
+    forward: str,
+    *operands: str,
+    constants: tuple[str, ...] = (),
+    numbers: tuple[str, ...] = (),
+    optional: dict[str, float] | None = None,
+    nonnegative: tuple[str, ...] = (),
+    **parameters: Any,
 ) -> Backward:
     """The backward operation of `forward`, a key of `kernels.backward.FORWARDS`.
 
-    `operands` are its inputs, of which `constants` have no gradient and `numbers` may be numbers (then without gradient); `parameters` its
-    other arguments, with their defaults or `_REQUIRED`.
+    `operands` are its inputs, of which `constants` have no gradient and `numbers` may be numbers (then without gradient);
+    `optional` says which numbers stand for operands that are not given, of which there must be one. `parameters` are its other
+    arguments, with their defaults or `_REQUIRED`; `nonnegative` those that must not be below 0.
     """
+    optional = optional or {}
     operands = operands or ("input_tensor",)
     name = f"{forward}_bw"
     differentiated = [i for i, operand in enumerate(operands) if operand not in constants]
-    signature = _signature(operands, parameters, min(len(differentiated), 2))
+    signature = _signature(operands, optional, parameters, min(len(differentiated), 2))
 
     def call(*arguments: Any, **options: Any) -> tuple[MemoryState, list[Tensor | None]]:
         bound = signature.bind(*arguments, **options)
@@ -121,13 +132,22 @@ def _backward(
         require_options(name, memory_config=given["memory_config"])
         grad = require_tensor(name, "grad_tensor", given["grad_tensor"])
         inputs: list[Any] = []
+        if optional and all(given[operand] is None for operand in optional):
+            raise ArgumentError(
+                f"{name}: none of {', '.join(f'`{operand}`' for operand in optional)} is given; pass at least one"
+            )
         for operand in operands:
             value = given[operand]
+            if value is None and operand in optional:
+                value = optional[operand]
             if operand in numbers and isinstance(value, int | float | np.integer | np.floating):
                 inputs.append(np.float32(_parameter(name, operand, value)))
             else:
                 inputs.append(require_tensor(name, operand, value))
         values = tuple(_parameter(name, parameter, given[parameter]) for parameter in parameters)
+        for parameter in nonnegative:
+            if isinstance(given[parameter], str) or given[parameter] < 0:
+                raise ArgumentError(f"{name}: it must be a number, {parameter} >= 0.0, got {given[parameter]!r}")
         indices = [i for i in differentiated if type(inputs[i]) is Tensor]
         required = given.get("are_required_outputs") or [True] * len(indices)
         memory: MemoryState = given["memory"]
@@ -165,6 +185,13 @@ def _pair(forward: str, **parameters: Any) -> Backward:
     return _backward(forward, "input_tensor", "other_tensor", numbers=("other_tensor",), **parameters)
 
 
+def _bounded(forward: str) -> Backward:
+    bounds = ("min", "max")
+    return _backward(
+        forward, "input_tensor", *bounds, constants=bounds, numbers=bounds, optional={"min": -np.inf, "max": np.inf}
+    )
+
+
 abs_bw = _backward("abs")
 acos_bw = _backward("acos")
 acosh_bw = _backward("acosh")
@@ -174,8 +201,8 @@ atan_bw = _backward("atan")
 atanh_bw = _backward("atanh")
 ceil_bw = _backward("ceil")
 celu_bw = _backward("celu", alpha=1.0)
-clamp_bw = _backward("clamp", min=None, max=None)
-clip_bw = _backward("clip", min=None, max=None)
+clamp_bw = _bounded("clamp")
+clip_bw = _bounded("clip")
 cos_bw = _backward("cos")
 cosh_bw = _backward("cosh")
 deg2rad_bw = _backward("deg2rad")
@@ -209,7 +236,7 @@ logiteps_bw = _backward("logiteps", eps=0.0)
 multigammaln_bw = _backward("multigammaln")
 neg_bw = _backward("neg")
 polygamma_bw = _backward("polygamma", n=_REQUIRED)
-pow_bw = _backward("pow", exponent=_REQUIRED)
+pow_bw = _backward("pow", exponent=_REQUIRED, nonnegative=("exponent",))
 rad2deg_bw = _backward("rad2deg")
 rdiv_bw = _backward("rdiv", scalar=_REQUIRED, round_mode=None)
 reciprocal_bw = _backward("reciprocal")

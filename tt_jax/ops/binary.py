@@ -161,6 +161,10 @@ def divide(
     row = _DIVIDE if rounding_mode in (None, "None") else _DIVIDE_ROUNDED.get(rounding_mode)
     if row is None:
         raise ArgumentError(f"divide: `rounding_mode` must be None, 'trunc' or 'floor', got {rounding_mode!r}")
+    if fast_and_approximate_mode and row is not _DIVIDE:
+        raise ArgumentError(
+            f"divide: fast_and_approximate_mode cannot be used with rounding_mode {rounding_mode!r}: it is of the unrounded quotient"
+        )
     attributes = attributes_of(
         "divide",
         fast=fast_and_approximate_mode,

@@ -104,8 +104,9 @@ def _output_specs(attributes: Matmul, specs: tuple[TensorSpec, ...]) -> tuple[Te
         attributes.program_config,
         attributes.core_grid,
         attributes.device_grid,
+        _tile_of(attributes, specs),
     )
-    tile = attributes.tile or Tile((specs[0].tile.tile_shape[0], specs[1].tile.tile_shape[1]))
+    tile = attributes.tile or Tile(_tile_of(attributes, specs))
     return (TensorSpec(shape, attributes.dtype, specs[0].layout, config, tile),)
 
 
@@ -135,7 +136,14 @@ def _turned(attributes: Matmul, a: tuple[int, ...], b: tuple[int, ...]) -> tuple
 
 
 def _problem(attributes: Matmul, specs: tuple[TensorSpec, ...]) -> Problem:
-    return Problem.of(*_turned(attributes, specs[0].padded_shape, specs[1].padded_shape))
+    high, wide = _tile_of(attributes, specs)
+    return Problem.of(*_turned(attributes, specs[0].padded_shape, specs[1].padded_shape), high, wide)
+
+
+def _tile_of(attributes: Matmul, specs: tuple[TensorSpec, ...]) -> tuple[int, int]:
+    """The tile in which the product comes: as high as that of the first input and as wide as that of the second."""
+    a, b = _turned(attributes, specs[0].tile.tile_shape, specs[1].tile.tile_shape)
+    return a[0], b[1]
 
 
 def all_in_dram(placements: Iterable[MemoryConfig]) -> bool:

@@ -21,11 +21,12 @@ class Problem(NamedTuple):
     n: int
 
     @classmethod
-    def of(cls, padded_a: tuple[int, ...], padded_b: tuple[int, ...]) -> "Problem":
-        """The problem of two padded shapes `[..., m, k]` and `[..., k, n]`."""
-        tiles = lambda size: -(-size // TILE_SIZE)  # noqa: E731
+    def of(
+        cls, padded_a: tuple[int, ...], padded_b: tuple[int, ...], high: int = TILE_SIZE, wide: int = TILE_SIZE
+    ) -> "Problem":
+        """The problem of two padded shapes `[..., m, k]` and `[..., k, n]`, whose result has tiles `high` by `wide`."""
         batches = math.prod(padded_a[:-2]), math.prod(padded_b[:-2])
-        return cls(*batches, tiles(padded_a[-2]), tiles(padded_a[-1]), tiles(padded_b[-1]))
+        return cls(*batches, -(-padded_a[-2] // high), -(-padded_a[-1] // TILE_SIZE), -(-padded_b[-1] // wide))
 
 
 class Blocks(NamedTuple):

@@ -28,8 +28,9 @@ def output_config(
     program_config: MatmulProgramConfig | None,
     core_grid: CoreGrid | None,
     device_grid: CoreGrid,
+    tile: tuple[int, int] = (TILE_SIZE, TILE_SIZE),
 ) -> MemoryConfig:
-    """`asked` with a shard spec, if it is sharded and has none; `first` is where the first input lies.
+    """`asked` with a shard spec, if it is sharded and has none; `first` is where the first input lies, `tile` what `problem` counts in.
 
     Raises NotModelledError for a program config whose shards are not known.
     """
@@ -37,14 +38,18 @@ def output_config(
         return asked
     given = first.shard_spec
     if program_config is not None:
-        return asked.with_shard_spec(_of_config(program_config, problem, given, device_grid))
-    if core_grid is not None:
-        return asked.with_shard_spec(_in_blocks(asked, problem, blocks_on_grid(problem, core_grid), core_grid))
-    if given is not None:
-        return asked.with_shard_spec(_like_the_first(first.memory_layout, given, problem))
-    side = lambda tiles: min(tiles, _LARGEST_BLOCK)  # noqa: E731
-    blocks = Blocks(side(problem.batch_a * problem.m), side(problem.n), 1)
-    return asked.with_shard_spec(_in_blocks(asked, problem, blocks, device_grid))
+        shards = _of_config(program_config, problem, given, device_grid)
+    elif core_grid is not None:
+        shards = _in_blocks(asked, problem, blocks_on_grid(problem, core_grid), core_grid)
+    elif given is not None:
+        shards = _like_the_first(first.memory_layout, given, problem, tile[0])
+    else:
+        side = lambda tiles: min(tiles, _LARGEST_BLOCK)  # noqa: E731
+        shards = _in_blocks(asked, problem, Blocks(side(problem.batch_a * problem.m), side(problem.n), 1), device_grid)
+    height, width = shards.shape
+    return asked.with_shard_spec(
+        ShardSpec(shards.grid, (height // TILE_SIZE * tile[0], width // TILE_SIZE * tile[1]), shards.orientation)
+    )
 
 
 def _shard(
@@ -87,8 +92,8 @@ def _of_config(config: MatmulProgramConfig, problem: Problem, given: ShardSpec |
     return _shard(cores, config.per_core_M, config.per_core_N, orientation)
 
 
-def _like_the_first(layout: TensorMemoryLayout, given: ShardSpec, problem: Problem) -> ShardSpec:
-    height, cores = given.shape[0] // TILE_SIZE, given.num_cores()
+def _like_the_first(layout: TensorMemoryLayout, given: ShardSpec, problem: Problem, high: int) -> ShardSpec:
+    height, cores = given.shape[0] // high, given.num_cores()
     if layout is TensorMemoryLayout.HEIGHT_SHARDED:
         return _shard(given.grid, height, problem.n, given.orientation)
     if layout is TensorMemoryLayout.WIDTH_SHARDED:

@@ -169,7 +169,7 @@ def _validate(name: str, x: TensorSpec, scalar: float) -> None:
         )
 
 
-_WHEN_EMPTY = {"sum": 0.0, "mean": math.nan, "max": -math.inf, "min": math.inf}
+_WHEN_EMPTY = {"sum": 0.0, "mean": math.nan, "max": 0.0, "min": 0.0}  # an extreme of nothing is refused
 
 
 def _run(
@@ -192,6 +192,8 @@ def _run(
         memory, (y,) = launch(memory, _CLONE, (x,), how.memory_config)
         return memory, y
     if not math.prod(x.shape):
+        if name in ("max", "min") and not size:
+            raise ArgumentError(f"{name}: there is nothing to choose from along dimensions {dims} of {x.spec}: one has size 0")
         shape = tuple(1 if i in dims else s for i, s in enumerate(x.shape) if keepdim or i not in dims)
         return filled(memory, x, x.spec.replace(shape=shape, memory_config=how.memory_config), _WHEN_EMPTY[name])
     kind: Kind = "sum" if name in ("sum", "mean") else name  # type: ignore[assignment]
@@ -305,8 +307,12 @@ mean = _reduction(
         float32 tensors have the whole factor. Over several dimensions each intermediate is rounded to the input's dtype.""",
     dtypes=_FLOATS,
 )
-max = _reduction("max", doc="The largest over `dim`: exact.", dtypes=(*_FLOATS, uint32, int32))
-min = _reduction("min", doc="The smallest over `dim`: exact.", dtypes=(*_FLOATS, uint32, int32))
+max = _reduction(
+    "max", doc="The largest over `dim`: exact. Raises ArgumentError where there is none.", dtypes=(*_FLOATS, uint32, int32)
+)
+min = _reduction(
+    "min", doc="The smallest over `dim`: exact. Raises ArgumentError where there is none.", dtypes=(*_FLOATS, uint32, int32)
+)
 
 
 class _Product(NamedTuple):

@@ -6,15 +6,16 @@ from typing import Any
 
 from jax import Array
 
+from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import DataType, bfloat8_b
 from tt_jax.errors import ArgumentError, NotModelledError
 from tt_jax.kernels.tilize import padded_shape as whole_tiles
 from tt_jax.layout import TILE_SIZE, Layout
-from tt_jax.memory import MemoryConfig, MemoryState
+from tt_jax.memory import MemoryConfig, MemoryState, ShardSpec, TensorMemoryLayout
 from tt_jax.ops._arguments import normalize_dim, require_integer, require_integers, require_options
-from tt_jax.ops._movement import by_way_of_bfloat16, movement, run, same_view, supports, target
+from tt_jax.ops._movement import by_way_of_bfloat16, movement, reshaped, run, same_view, supports, target
 from tt_jax.ops._support import Support
-from tt_jax.program import require_tensor
+from tt_jax.program import require_live, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
 __all__ = ["reshape", "reshape_on_device", "squeeze", "squeeze_from_4D", "unsqueeze", "unsqueeze_to_4D", "view"]
@@ -87,6 +88,29 @@ def reshape(
     return run(memory, _RESHAPE, (x,), spec, wanted)
 
 
+def _rows_resized(x: TensorSpec, shape: tuple[int, ...], device: DeviceProfile) -> TensorSpec | None:
+    """`x` with the rows of `shape`, where they have another length and lie in the same bytes; else None.
+
+    Rows follow one another without gaps in a height-sharded ROW_MAJOR shard if each is whole multiples of L1's alignment.
+    """
+    shards = x.memory_config.shard_spec
+    if not shape or not x.shape or x.shape[-1] == shape[-1] or x.layout is not Layout.ROW_MAJOR:
+        return None
+    if (
+        shards is None
+        or x.memory_config.memory_layout is not TensorMemoryLayout.HEIGHT_SHARDED
+        or shards.shape[1] != x.shape[-1]
+    ):
+        return None
+    rows, rest = divmod(math.prod(shards.shape), shape[-1])
+    if rest:
+        return None
+    config = x.memory_config.with_shard_spec(ShardSpec(shards.grid, (rows, shape[-1]), shards.orientation))
+    resized = x.replace(shape=shape, memory_config=config)
+    gaps = any(spec.aligned_page_size(device) != spec.page_size for spec in (x, resized))
+    return None if gaps else resized
+
+
 def _require_natural_padding(x: Tensor, shape: tuple[int, ...], padded: Sequence[int] | None) -> None:
     if padded is None:
         return
@@ -104,10 +128,19 @@ def reshape_on_device(
     return reshape(memory, input_tensor, (W, Z, Y, X), memory_config=memory_config)
 
 
-def view(memory: MemoryState, input_tensor: Tensor, shape: Sequence[int]) -> tuple[MemoryState, Tensor]:
-    """`input_tensor` with another shape in the same buffer. Raises ArgumentError where `reshape` would move values."""
+def view(memory: MemoryState, input_tensor: Tensor, shape: int | Sequence[int], *sizes: int) -> tuple[MemoryState, Tensor]:
+    """`input_tensor` with another shape in the same buffer; the sizes may be arguments of their own.
+
+    A height-sharded ROW_MAJOR tensor may change the length of its rows: its shards then have as many elements in rows of the
+    new length. Raises ArgumentError where `reshape` would move values.
+    """
     x = require_tensor("view", "input_tensor", input_tensor)
-    wanted = _resolve_shape("view", shape, math.prod(x.shape), x.shape)
+    sequence = (shape, *sizes) if isinstance(shape, int) else shape
+    wanted = _resolve_shape("view", sequence, math.prod(x.shape), x.shape)
+    resized = _rows_resized(x.spec, wanted, memory.device)
+    if resized is not None:
+        require_live("view", memory, x)
+        return memory, Tensor(reshaped(x, wanted), resized, x.buffer)
     if not _is_view(x.spec, wanted):
         raise ArgumentError(
             f"view: {x.spec} cannot be seen as {wanted}: the last dimension must stay and, in TILE layout, the one before it must "
@@ -131,7 +164,9 @@ def squeeze(memory: MemoryState, input_tensor: Tensor, dim: int | Sequence[int] 
         chosen = set(range(rank))
     else:
         dims = require_integers("squeeze", "dim", dim) if isinstance(dim, Sequence) else (dim,)
-        chosen = {normalize_dim("squeeze", d, rank) for d in dims}
+        chosen = {normalize_dim("squeeze", d, max(rank, 1)) for d in dims}  # a tensor of rank 0 counts as one of rank 1
+        if len(chosen) != len(dims):
+            raise ArgumentError(f"squeeze: `dim` {tuple(dims)} names a dimension of {x.spec} twice")
     return reshape(memory, x, tuple(size for d, size in enumerate(x.shape) if size != 1 or d not in chosen))
 
 

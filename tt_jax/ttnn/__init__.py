@@ -62,6 +62,7 @@ from tt_jax.ttnn.decorators import query_registered_operations as query_register
 from tt_jax.ttnn.device import *
 from tt_jax.ttnn.device import Device as Device
 from tt_jax.ttnn.events import *
+from tt_jax.ttnn.files import DumpTensorMode as DumpTensorMode
 from tt_jax.ttnn.hooks import register_post_operation_hook as register_post_operation_hook
 from tt_jax.ttnn.hooks import register_pre_operation_hook as register_pre_operation_hook
 from tt_jax.ttnn.mesh import *
@@ -76,12 +77,15 @@ from tt_jax.ttnn.trace import *
 from tt_jax.ttnn.utilities import *
 
 MeshDevice = Device
+DEVICE_STORAGE_TYPE = StorageType.DEVICE
+HOST_STORAGE_TYPE = StorageType.HOST
 
 globals().update(_operations.all_operations())
 for _module in (conversion, placement, host, files):
     globals().update({name: _derive.intercepted(getattr(_module, name), f"ttnn.{name}") for name in _module.__all__})
 
 # Namespaces that hold operations of their own: after the operations, which they may use.
+from tt_jax.ttnn import _ttnn as _ttnn  # noqa: E402
 from tt_jax.ttnn import config as config  # noqa: E402
 from tt_jax.ttnn import core as core  # noqa: E402
 from tt_jax.ttnn import database as database  # noqa: E402
@@ -92,6 +96,7 @@ from tt_jax.ttnn import experimental as experimental  # noqa: E402
 from tt_jax.ttnn import graph as graph  # noqa: E402
 from tt_jax.ttnn import kv_cache as kv_cache  # noqa: E402
 from tt_jax.ttnn import model_preprocessing as model_preprocessing  # noqa: E402
+from tt_jax.ttnn import operation_tracer as operation_tracer  # noqa: E402
 from tt_jax.ttnn import operations as operations  # noqa: E402
 from tt_jax.ttnn import tracer as tracer  # noqa: E402
 from tt_jax.ttnn import transformer as transformer  # noqa: E402

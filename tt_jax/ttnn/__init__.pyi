@@ -59,6 +59,7 @@ from tt_jax.ttnn.decorators import query_registered_operations as query_register
 from tt_jax.ttnn.device import *
 from tt_jax.ttnn.device import Device as Device
 from tt_jax.ttnn.events import *
+from tt_jax.ttnn.files import DumpTensorMode as DumpTensorMode
 from tt_jax.ttnn.hooks import register_post_operation_hook as register_post_operation_hook
 from tt_jax.ttnn.hooks import register_pre_operation_hook as register_pre_operation_hook
 from tt_jax.ttnn.mesh import *
@@ -82,6 +83,7 @@ from tt_jax.ttnn import experimental as experimental  # noqa: E402
 from tt_jax.ttnn import graph as graph  # noqa: E402
 from tt_jax.ttnn import kv_cache as kv_cache  # noqa: E402
 from tt_jax.ttnn import model_preprocessing as model_preprocessing  # noqa: E402
+from tt_jax.ttnn import operation_tracer as operation_tracer  # noqa: E402
 from tt_jax.ttnn import operations as operations  # noqa: E402
 from tt_jax.ttnn import tracer as tracer  # noqa: E402
 from tt_jax.ttnn import transformer as transformer  # noqa: E402
@@ -432,7 +434,7 @@ def divide_(input_a: Tensor, input_b: Tensor | float, *, fast_and_approximate_mo
     """`a / b`. The result takes the buffer of `input_a`, and must have its shape."""
 
 
-def dump_tensor(file_name: str | Any[str], tensor: Tensor, distribute: Any = None, *, mode: Any | None = None, **scheduling: Any) -> None:
+def dump_tensor(file_name: str | Any[str], tensor: Tensor, distribute: Any = None, *, mode: DumpTensorMode | None = None, **scheduling: Any) -> None:
     """Write `tensor` to a file: an archive of arrays (NumPy's npz), values and a header in JSON; nothing that can run."""
 
 
@@ -1005,7 +1007,7 @@ def matmul(input_tensor_a: Tensor, input_tensor_b: Tensor, *, transpose_a: bool 
 
 
 def max(input_tensor: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, memory_config: MemoryConfig | None = None, compute_kernel_config: ComputeKernelConfig | None = None, scalar: float = 1.0, correction: bool = True, fast_and_approximate_mode: bool = False, output_layout: Layout | None = None, **scheduling: Any) -> Tensor:
-    """The largest over `dim`: exact."""
+    """The largest over `dim`: exact. Raises ArgumentError where there is none."""
 
 
 def max_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
@@ -1029,7 +1031,7 @@ def mean_hw(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, 
 
 
 def min(input_tensor: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, memory_config: MemoryConfig | None = None, compute_kernel_config: ComputeKernelConfig | None = None, scalar: float = 1.0, correction: bool = True, fast_and_approximate_mode: bool = False, output_layout: Layout | None = None, **scheduling: Any) -> Tensor:
-    """The smallest over `dim`: exact."""
+    """The smallest over `dim`: exact. Raises ArgumentError where there is none."""
 
 
 def min_bw(grad_tensor: Any, input_tensor: Any, other_tensor: Any, *, are_required_outputs: Any = None, memory_config: Any = None, input_grad: Any = None, other_grad: Any = None, **scheduling: Any) -> Any:
@@ -1706,8 +1708,8 @@ def var_hw(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, *
     """The variance, divided by the count, over the last two dimensions: `[n, c, 1, 1]`. float32, rounded once, by one program where ttnn has several (not measured)."""
 
 
-def view(input_tensor: Tensor, shape: Sequence[int], **scheduling: Any) -> Tensor:
-    """`input_tensor` with another shape in the same buffer. Raises ArgumentError where `reshape` would move values."""
+def view(input_tensor: Tensor, shape: int | Sequence[int], *sizes: int, **scheduling: Any) -> Tensor:
+    """`input_tensor` with another shape in the same buffer; the sizes may be arguments of their own."""
 
 
 def where(predicate: Tensor, true_value: Tensor | float, false_value: Tensor | float, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:

@@ -323,7 +323,15 @@ def dress(
     call.__signature__ = facade_signature(function, positional, prepares)  # type: ignore[attr-defined]
     call.python_fully_qualified_name = name  # type: ignore[attr-defined]
     call.functional = function  # type: ignore[attr-defined]
+    call.golden_function = functools.partial(default_golden, name)  # type: ignore[attr-defined]
     return call
+
+
+def default_golden(name: str, /, *args: Any, **kwargs: Any) -> Any:
+    """What the golden function of an operation gives; programs may put another in the operation's attribute `golden_function`."""
+    from tt_jax.ttnn.golden import golden_function
+
+    return golden_function(name)(*args, **kwargs)
 
 
 _DEVICE = inspect.Parameter("device", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Device | None)

@@ -60,6 +60,7 @@ NAMES: dict[str, str] = {
         SUB_DEVICES,
     ),
     "complex_tensor": "complex tensors are not modelled: keep the real and the imaginary part apart",
+    **dict.fromkeys(("tosa_gather", "tosa_scatter"), "use gather and scatter"),
     "sparse_matmul": "matmuls that skip blocks by a mask are not modelled",
 }
 

@@ -7,8 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from tt_jax import operations
-from tt_jax.layout import Layout
-from tt_jax.ttnn import conversion
+from tt_jax.ttnn import host
 from tt_jax.ttnn._derive import Traits, derive, derive_creation
 from tt_jax.ttnn.tensor import Tensor
 
@@ -99,16 +98,6 @@ def _unless_on_host(operation: Callable[..., Any], on_host: Callable[..., Any]) 
 def all_operations() -> dict[str, Any]:
     """Every function of the `ttnn` namespace itself that comes from a functional operation."""
     functions = derived(operations, "ttnn")
-    host_to_layout = derive(operations.to_layout, "ttnn.to_layout", Traits(host=True))
-
-    def to_layout(tensor: Tensor, layout: Any, *args: Any, **kwargs: Any) -> Any:
-        # A block float has no rows to be major in: the host leaves it as it is (measured).
-        keeps = layout is Layout.ROW_MAJOR and tensor.dtype.is_block_float
-        return tensor if keeps else host_to_layout(tensor, layout, *args, **kwargs)
-
-    def typecast(tensor: Tensor, dtype: Any, **placement: Any) -> Any:
-        return conversion.to_dtype(tensor, dtype)
-
-    functions["to_layout"] = _unless_on_host(functions["to_layout"], to_layout)
-    functions["typecast"] = _unless_on_host(functions["typecast"], typecast)
+    functions["to_layout"] = _unless_on_host(functions["to_layout"], host.in_layout)
+    functions["typecast"] = _unless_on_host(functions["typecast"], host.typecast)
     return functions

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tt_jax.errors import ArgumentError
+from tt_jax.ttnn._derive import default_golden
 from tt_jax.ttnn.tensor import Tensor
 
 
@@ -14,6 +15,12 @@ def _name(operation: Any) -> str:
     return name
 
 
+def _given_golden(operation: Any) -> Callable[..., Any] | None:
+    """The golden function that a program has put in `operation`'s place for it, None if there is none."""
+    given = getattr(operation, "golden_function", None)
+    return None if getattr(given, "func", None) is default_golden else given
+
+
 def get_golden_function(operation: Any) -> Callable[..., Any]:
     """What `operation` is supposed to compute, as a function of torch tensors: its attribute `golden_function`, if that was set.
 
@@ -21,7 +28,8 @@ def get_golden_function(operation: Any) -> Callable[..., Any]:
     """
     from tt_jax.ttnn.golden import golden_function
 
-    return getattr(operation, "golden_function", None) or golden_function(_name(operation))
+    given = _given_golden(operation)
+    return golden_function(_name(operation)) if given is None else given
 
 
 def attach_golden_function(operation: Any, golden_function: Callable[..., Any], **options: Any) -> None:
@@ -34,7 +42,7 @@ def has_golden_function(operation: Any) -> bool:
     """Whether `get_golden_function` has one."""
     from tt_jax.ttnn.golden import GOLDEN
 
-    return hasattr(operation, "golden_function") or _name(operation) in GOLDEN
+    return _given_golden(operation) is not None or _name(operation) in GOLDEN
 
 
 def get_fallback_function(operation: Any) -> Callable[..., Any]:

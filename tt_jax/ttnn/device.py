@@ -298,6 +298,11 @@ def CreateDevice(
     )
 
 
+def open_devices() -> list[Device]:
+    """The devices that are open."""
+    return list(_open.values())
+
+
 def close_device(device: Device) -> None:
     """Close `device`: its memory and its programs are gone, and its tensors can no longer be used."""
     if not isinstance(device, Device):

@@ -93,5 +93,5 @@ def typecast(input_tensor: Tensor, dtype: DataType | None = None, output_dtype: 
     """`input_tensor` in another dtype by the device's rules; always a new buffer, unless `output_tensor` gives one."""
 
 
-def view(input_tensor: Tensor, shape: Sequence[int], **scheduling: Any) -> Tensor:
-    """`input_tensor` with another shape in the same buffer. Raises ArgumentError where `reshape` would move values."""
+def view(input_tensor: Tensor, shape: int | Sequence[int], *sizes: int, **scheduling: Any) -> Tensor:
+    """`input_tensor` with another shape in the same buffer; the sizes may be arguments of their own."""

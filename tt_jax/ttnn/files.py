@@ -69,7 +69,8 @@ def load_tensor(file_name: str | os.PathLike[str], device: Device | None = None)
     if not path.exists():
         raise ArgumentError(f"load_tensor: there is no file {path}")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here: np.load leaves the file of a broken archive open.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             header, raw = json.loads(bytes(archive["header"])), archive["values"]
         if header["format"] != _FORMAT:
             raise ValueError(header["format"])

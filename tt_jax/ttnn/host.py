@@ -1,7 +1,5 @@
 """What host tensors can do besides going to a device: other layouts, dtypes and shapes."""
 
-import functools
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,9 +11,8 @@ from tt_jax.dtypes import DataType
 from tt_jax.errors import ArgumentError
 from tt_jax.layout import Layout
 from tt_jax.memory import MemoryConfig
-from tt_jax.ops import layout as operations
 from tt_jax.ops.creation import host_typecast
-from tt_jax.ttnn._derive import SCHEDULING, Traits, run
+from tt_jax.ttnn._derive import SCHEDULING
 from tt_jax.ttnn.device import Device
 from tt_jax.ttnn.placement import only_scheduling, to_device
 from tt_jax.ttnn.tensor import Tensor, host_tensor
@@ -34,6 +31,12 @@ def _require_host(operation: str, tensor: Any, instead: str) -> core.Tensor:
     return tensor._functional()
 
 
+def _require_scheduling(operation: str, options: dict[str, Any]) -> None:
+    unknown = options.keys() - SCHEDULING
+    if unknown:
+        raise TypeError(f"{operation}: unexpected arguments {sorted(unknown)}")
+
+
 def to_dtype(tensor: Tensor, dtype: DataType) -> Tensor:
     """A host tensor in another dtype, by the host's rules; a block float is TILE. Raises ArgumentError for a device tensor:
     `typecast` is for those."""
@@ -45,9 +48,20 @@ def to_dtype(tensor: Tensor, dtype: DataType) -> Tensor:
     return host_tensor(_mapped(lambda array: host_typecast(array, functional.dtype, dtype), functional.array), spec)
 
 
-def _host_layout(
-    tensor: Tensor, layout: Layout, dtype: DataType | None = None, memory_config: Any = None, pad_value: float = 0.0
+def in_layout(
+    tensor: Tensor,
+    layout: Layout,
+    dtype: DataType | None = None,
+    memory_config: MemoryConfig | None = None,
+    *,
+    pad_value: float = 0.0,
+    **scheduling: Any,
 ) -> Tensor:
+    """`to_layout` of a host tensor: the same values, meant for `memory_config`; a block float stays TILE.
+
+    Raises ArgumentError for another dtype.
+    """
+    _require_scheduling("to_layout", scheduling)
     if not isinstance(layout, Layout):
         raise ArgumentError(f"to_layout: `layout` must be TILE_LAYOUT or ROW_MAJOR_LAYOUT, got {layout!r}")
     functional = tensor._functional()
@@ -59,36 +73,22 @@ def _host_layout(
     return host_tensor(functional.array, functional.spec.replace(layout=layout, memory_config=config))
 
 
-def _host_typecast(
-    input_tensor: Tensor, dtype: DataType | None = None, output_dtype: DataType | None = None, **placement: Any
+def typecast(
+    input_tensor: Tensor,
+    dtype: DataType | None = None,
+    output_dtype: DataType | None = None,
+    *,
+    memory_config: MemoryConfig | None = None,
+    output_tensor: Tensor | None = None,
+    input_dtype: DataType | None = None,
+    **scheduling: Any,
 ) -> Tensor:
-    given = [name for name, value in placement.items() if value is not None and name != "input_dtype"]
-    if given:
-        raise ArgumentError(f"typecast: a host tensor has no {' nor '.join(given)}; leave it out, or use ttnn.to_device before")
+    """`typecast` of a host tensor: `to_dtype`. Raises ArgumentError for an output tensor, and for a memory config."""
+    _require_scheduling("typecast", scheduling)
+    if memory_config is not None or output_tensor is not None:
+        raise ArgumentError("typecast: a host tensor has no memory_config and no output_tensor; use ttnn.to_device before")
     target = output_dtype if output_dtype is not None else dtype
     return to_dtype(input_tensor, target)  # type: ignore[arg-type]
-
-
-def _also_on_host(operation: Callable[..., Any], on_host: Callable[..., Tensor]) -> Callable[..., Any]:
-    """The facade's face of the functional `operation`, which for host tensors is `on_host`."""
-    signature = inspect.signature(operation)
-    name = operation.__name__
-
-    @functools.wraps(operation)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        first = args[0] if args else next(iter(kwargs.values()), None)
-        if isinstance(first, Tensor) and first.storage_type() is first.storage_type().HOST:
-            kept = {key: value for key, value in kwargs.items() if key not in SCHEDULING}
-            arguments = signature.bind(None, *args, **kept).arguments
-            del arguments["memory"]
-            return on_host(**arguments)
-        return run(operation, f"ttnn.{name}", args, kwargs, Traits())
-
-    return call
-
-
-to_layout = _also_on_host(operations.to_layout, _host_layout)
-typecast = _also_on_host(operations.typecast, _host_typecast)
 
 
 def to(tensor: Tensor, *targets: Any, **options: Any) -> Tensor:
@@ -146,4 +146,4 @@ def unpadded(tensor: Tensor, start: Sequence[int], end: Sequence[int]) -> Tensor
     return host_tensor(array, functional.spec.replace(shape=tuple(array.shape)))
 
 
-__all__ = ["to_dtype", "to_layout", "typecast"]
+__all__ = ["to_dtype"]

@@ -3,7 +3,7 @@
 import enum
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from tt_jax.errors import NotModelledError
 from tt_jax.ttnn.device import Device, MeshShape
@@ -39,6 +39,13 @@ class MeshCoordinate(tuple):  # type: ignore[type-arg]
     def __new__(cls, *coordinates: Any) -> "MeshCoordinate":
         values = coordinates[0] if len(coordinates) == 1 and not isinstance(coordinates[0], int) else coordinates
         return super().__new__(cls, tuple(values))
+
+
+class MeshCoordinateRange(NamedTuple):
+    """The places of a mesh from `start` to `end`, both included."""
+
+    start: MeshCoordinate
+    end: MeshCoordinate
 
 
 def _require_one(name: str, mesh: Device | None) -> None:
@@ -163,6 +170,7 @@ __all__ = [
     "GetNumPCIeDevices",
     "MeshComposerConfig",
     "MeshCoordinate",
+    "MeshCoordinateRange",
     "MeshMapperConfig",
     "MeshToTensor",
     "PlacementReplicate",

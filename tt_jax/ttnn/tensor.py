@@ -50,6 +50,7 @@ class Tensor:
 
     _spec: TensorSpec
     _storage: Storage
+    _id: int
 
     def __init__(self, data: Any = None, *arguments: Any, **options: Any):
         source = ttnn.conversion.constructed(data, *arguments, **options)

@@ -9,7 +9,7 @@ from tt_jax.dtypes import DataType
 from tt_jax.errors import ArgumentError
 from tt_jax.layout import Layout
 from tt_jax.memory import NdShardSpec, ShardDistributionStrategy, ShardOrientation
-from tt_jax.tensor_sharding import ShardShapeAlignment
+from tt_jax.tensor_sharding import ShardShapeAlignment as ShardShapeAlignment
 
 _ROW_MAJOR = ShardOrientation.ROW_MAJOR
 _FIELDS = ("shape", "dtype", "layout", "memory_config", "tile", "padded_shape", "_hash")

@@ -58,6 +58,7 @@ class _Attention(NamedTuple):
     masked: bool
     memory_config: MemoryConfig
     arithmetic: Arithmetic
+    sink: bool = False
 
 
 def arithmetic(
@@ -140,6 +141,14 @@ def _output_specs(attributes: _Attention, specs: tuple[TensorSpec, ...]) -> tupl
         raise ArgumentError(
             f"{name}: causal attention needs as many queries ({rows}) as keys ({k.shape[2]}); or set is_causal=False"
         )
+    if attributes.sink:
+        *rest, sink = rest
+        require_tile(name, "attention_sink", sink)
+        require_dtype(name, "attention_sink", sink, ALLOWED)
+        if sink.shape != (1, heads, 1, 1):
+            raise ArgumentError(
+                f"{name}: `attention_sink` must have a value for each query head, (1, {heads}, 1, 1); got {sink.shape}"
+            )
     if attributes.masked:
         require_mask(name, rest[0], (batch, heads, rows, k.shape[2]))
     elif rest:
@@ -150,13 +159,16 @@ def _output_specs(attributes: _Attention, specs: tuple[TensorSpec, ...]) -> tupl
 def _kernel(attributes: _Attention, specs: tuple[TensorSpec, ...], q: Array, k: Array, v: Array, *rest: Array) -> tuple[Array]:
     rows, columns = jnp.arange(q.shape[2])[:, None], jnp.arange(k.shape[2])[None, :]
     allowed = kernel.sees(rows, columns, attributes.causal, attributes.window)
+    sink = None
+    if attributes.sink:
+        *rest, sink = rest  # type: ignore[assignment]
     mask = rest[0] if attributes.masked else None
     if rest and not attributes.masked:
         bounds = rest[0].astype(jnp.int32)
         window_of = lambda positions: (positions[..., None] >= bounds).sum(-1)  # noqa: E731
         allowed = window_of(rows) == window_of(columns)
     dtype: Any = specs[0].dtype.kernel_name
-    return (kernel.attention(q, k, v, dtype=dtype, mask=mask, allowed=allowed, **stages(attributes.arithmetic)),)
+    return (kernel.attention(q, k, v, dtype=dtype, mask=mask, allowed=allowed, sink=sink, **stages(attributes.arithmetic)),)
 
 
 def _chunk_specs(attributes: _Attention, specs: tuple[TensorSpec, ...]) -> tuple[TensorSpec]:
@@ -241,10 +253,10 @@ def scaled_dot_product_attention(
         sliding_window_size: causal, the keys that a query sees, itself included; otherwise the width of a window centred on it.
         memory_config: of the output; interleaved DRAM by default.
         program_config: of which `exp_approx_mode` matters: the fast exponential, the default, or the accurate one.
+        attention_sink: `[1, heads, 1, 1]`, in units of the scores before they are scaled: a key of each head that has no value.
 
     Raises:
         ArgumentError: shapes, dtypes or layouts do not fit, or a mask comes with `is_causal`.
-        NotModelledError: an attention sink.
     """
     name = "scaled_dot_product_attention"
     require_memory(name, memory)
@@ -258,7 +270,7 @@ def scaled_dot_product_attention(
     ]
     require_flags(name, is_causal=is_causal)
     require_options(name, memory_config=memory_config)
-    require_no_sink(name, attention_sink)
+    sinks = [] if attention_sink is None else [require_tensor(name, "attention_sink", attention_sink)]
     if attn_mask is not None:
         inputs.append(require_tensor(name, "attn_mask", attn_mask))
         if is_causal:
@@ -269,16 +281,17 @@ def scaled_dot_product_attention(
     how = arithmetic(
         name, memory, input_tensor_q.shape[-1] if input_tensor_q.shape else 1, scale, program_config, compute_kernel_config
     )
-    attributes = _Attention(name, is_causal, window, 0, attn_mask is not None, memory_config or DRAM_MEMORY_CONFIG, how)
+    placement = memory_config or DRAM_MEMORY_CONFIG
+    attributes = _Attention(name, is_causal, window, 0, attn_mask is not None, placement, how, bool(sinks))
     if attn_mask is None:
-        memory, (y,) = launch(memory, _SDPA, inputs, attributes)
+        memory, (y,) = launch(memory, _SDPA, (*inputs, *sinks), attributes)
         return memory, y
-    _output_specs(attributes, tuple(x.spec for x in inputs))
-    for position, x in enumerate(inputs):
+    _output_specs(attributes, tuple(x.spec for x in (*inputs, *sinks)))
+    for position, x in enumerate((*inputs, *sinks)):
         require_live(name, memory, x, position)
     with active_cache().all_or_nothing():
         memory, scaled = multiply(memory, attn_mask, 1.0 / how.scale)
-        memory, (y,) = launch(memory, _SDPA, (*inputs[:3], scaled), attributes)
+        memory, (y,) = launch(memory, _SDPA, (*inputs[:3], scaled, *sinks), attributes)
     return deallocate(memory, scaled), y
 
 

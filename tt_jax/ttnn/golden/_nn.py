@@ -300,16 +300,20 @@ def _max_pool2d(
     padding: Any,
     dilation: Any = (1, 1),
     ceil_mode: bool = False,
+    return_indices: bool = False,
 ) -> Any:
+    """The largest of each window, and with `return_indices` its place in the image, `row * w + column`."""
     image = _image(input_tensor, batch_size, input_h, input_w, channels)
     left, right, top, bottom = _sides(padding)
-    options = {"dilation": _pair(dilation), "ceil_mode": ceil_mode}
+    options = {"dilation": _pair(dilation), "ceil_mode": ceil_mode, "return_indices": return_indices}
     if left == right and top == bottom:
-        output = torch.nn.functional.max_pool2d(image, _pair(kernel_size), _pair(stride), (top, left), **options)
+        result = torch.nn.functional.max_pool2d(image, _pair(kernel_size), _pair(stride), (top, left), **options)
     else:
+        if return_indices:
+            raise ArgumentError("max_pool2d's golden function has indices only where opposite sides are padded alike")
         padded = torch.nn.functional.pad(image, (left, right, top, bottom), value=-math.inf)
-        output = torch.nn.functional.max_pool2d(padded, _pair(kernel_size), _pair(stride), 0, **options)
-    return _channels_last(output)
+        result = torch.nn.functional.max_pool2d(padded, _pair(kernel_size), _pair(stride), 0, **options)
+    return tuple(map(_channels_last, result)) if return_indices else _channels_last(result)
 
 
 def _avg_pool2d(
