@@ -227,7 +227,7 @@ def softmax(
 
     Every stage rounds as the device's does, the exponential is the approximate one by default (see `kernels.softmax`).
     Along another than the last dimension, or with more than four, the device has another program, which was not recorded: here the
-    same stages run, with the accurate exponential (known from the program's source).
+    same stages run, with the accurate exponential (assumed).
 
     Raises ArgumentError for another dtype or a `dim` out of range.
     """
