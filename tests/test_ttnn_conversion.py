@@ -192,6 +192,7 @@ def test_rows_of_height_shards_may_change_their_length(device):
     assert viewed.buffer_address() == tensor.buffer_address()
     assert viewed.memory_config().shard_spec.shape == (128, 32)
     assert torch.equal(ttnn.to_torch(viewed), source.reshape(4, 128, 32))
+    assert ttnn.experimental.view(ttnn.from_torch(torch.rand(0)), (0, 1)).shape == (0, 1)
     with pytest.raises(tt.ArgumentError, match="cannot be seen as"):
         ttnn.experimental.view(tensor, 4, 1024, 4)  # rows of 8 bytes would lie apart
 
@@ -199,3 +200,35 @@ def test_rows_of_height_shards_may_change_their_length(device):
 def test_numpy_keeps_bfloat16():
     source = np.arange(6, dtype=ml_dtypes.bfloat16).reshape(2, 3)
     assert ttnn.Tensor(source, ttnn.bfloat16).to_numpy().dtype == source.dtype
+
+
+@pytest.mark.parametrize("dims", [[0, 0], [0, -3], [3]])
+def test_squeeze_takes_each_dimension_once(device, dims):
+    tensor = ttnn.from_torch(torch.rand(1, 1, 8), device=device)
+    assert ttnn.squeeze(tensor, [0, 1]).shape == (8,)
+    assert ttnn.squeeze(ttnn.from_torch(torch.rand(()), device=device), [-1]).shape == ()
+    with pytest.raises(tt.ArgumentError, match="squeeze"):
+        ttnn.squeeze(tensor, dims)
+
+
+def test_names_of_the_runtime(device, monkeypatch):
+    from tt_jax.ttnn.distributed.distributed import ConcatMeshToTensor
+
+    assert ConcatMeshToTensor is ttnn.distributed.ConcatMeshToTensor is ttnn.ConcatMeshToTensor
+    ttnn.device.EnablePersistentKernelCache()
+    ttnn.ReadDeviceProfiler(device)
+    assert ttnn.cluster.get_cluster_type() is ttnn.cluster.ClusterType.N150
+    monkeypatch.setenv("TT_JAX_DEVICE", "e150")
+    with pytest.raises(tt.NotModelledError, match="e150"):
+        ttnn.cluster.get_cluster_type()
+    a, b = ttnn.MeshCoordinate(0, 0), ttnn.MeshCoordinate(1, 1)
+    assert len({ttnn.MeshCoordinateRange(a, b), ttnn.MeshCoordinateRange(a, b)}) == 1
+    assert len(ttnn.grid_to_cores(ttnn.CoreCoord(0, 0), ttnn.CoreCoord(3, 1))) == 8
+    with pytest.raises(tt.ArgumentError, match="a start and an end core"):
+        ttnn.grid_to_cores(ttnn.CoreCoord(0, 0), 3)
+
+
+def test_a_traced_graph_has_a_length():
+    with ttnn.tracer.trace():
+        result = ttnn.to_torch(ttnn.reshape(ttnn.from_torch(torch.randint(0, 9, (4, 64))), (2, 4, 32)))
+    assert len(ttnn.tracer.get_graph(result)) == 4

@@ -21,14 +21,11 @@ ABSENT = {
     "device.EnableMemoryReports",
     "distributed.distributed.ConcatMeshToTensor",
     "experimental.broadcast_to",
-    "experimental.convert_to_hwc",
     "graph.extract_levelized_graph",
     "graph_tracer_utils.GraphTracerUtils.serialize_graph",
     "moreh_full_like",
     "operations.moreh.dot",
     "operations.moreh.norm",
-    "sampling",
-    "slice_write",
     "using_distributed_env",
 }
 

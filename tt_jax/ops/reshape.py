@@ -141,7 +141,7 @@ def view(memory: MemoryState, input_tensor: Tensor, shape: int | Sequence[int], 
     if resized is not None:
         require_live("view", memory, x)
         return memory, Tensor(reshaped(x, wanted), resized, x.buffer)
-    if not _is_view(x.spec, wanted):
+    if math.prod(wanted) and not _is_view(x.spec, wanted):
         raise ArgumentError(
             f"view: {x.spec} cannot be seen as {wanted}: the last dimension must stay and, in TILE layout, the one before it must "
             "stay or both be whole tiles; use reshape, which moves the values"

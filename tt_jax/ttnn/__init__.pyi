@@ -53,6 +53,7 @@ from tt_jax.ttnn.config import load_config_from_dictionary as load_config_from_d
 from tt_jax.ttnn.config import load_config_from_json_file as load_config_from_json_file
 from tt_jax.ttnn.config import manage_config as manage_config
 from tt_jax.ttnn.config import save_config_to_json_file as save_config_to_json_file
+from tt_jax.ttnn.core import is_sharded as is_sharded
 from tt_jax.ttnn.decorators import get_fallback_function as get_fallback_function
 from tt_jax.ttnn.decorators import get_golden_function as get_golden_function
 from tt_jax.ttnn.decorators import query_registered_operations as query_registered_operations
@@ -66,6 +67,7 @@ from tt_jax.ttnn.mesh import *
 from tt_jax.ttnn.printing import get_printoptions as get_printoptions
 from tt_jax.ttnn.printing import set_printoptions as set_printoptions
 from tt_jax.ttnn.shape import Shape as Shape
+from tt_jax.ttnn.shape import TileReshapeMapMode as TileReshapeMapMode
 from tt_jax.ttnn.tensor import StorageType as StorageType
 from tt_jax.ttnn.tensor import Tensor as Tensor
 from tt_jax.ttnn.tensor_spec import ShardShapeAlignment as ShardShapeAlignment
@@ -73,11 +75,13 @@ from tt_jax.ttnn.tensor_spec import TensorSpec as TensorSpec
 from tt_jax.ttnn.trace import *
 from tt_jax.ttnn.utilities import *
 MeshDevice = Device
+from tt_jax.ttnn import cluster as cluster  # noqa: E402
 from tt_jax.ttnn import config as config  # noqa: E402
 from tt_jax.ttnn import core as core  # noqa: E402
 from tt_jax.ttnn import database as database  # noqa: E402
 from tt_jax.ttnn import decorators as decorators  # noqa: E402
 from tt_jax.ttnn import device as device  # noqa: E402
+from tt_jax.ttnn import distributed as distributed  # noqa: E402
 from tt_jax.ttnn import dot_access as dot_access  # noqa: E402
 from tt_jax.ttnn import experimental as experimental  # noqa: E402
 from tt_jax.ttnn import graph as graph  # noqa: E402

@@ -60,11 +60,41 @@ NAMES: dict[str, str] = {
         SUB_DEVICES,
     ),
     "complex_tensor": "complex tensors are not modelled: keep the real and the imaginary part apart",
+    **dict.fromkeys(
+        ("angle", "conj", "imag", "is_imag", "is_real", "polar", "real"),
+        "complex tensors are not modelled: keep the real and the imaginary part apart",
+    ),
+    **dict.fromkeys(("moe", "moe_expert_token_remap", "moe_routing_remap"), "mixtures of experts are not modelled"),
     **dict.fromkeys(("tosa_gather", "tosa_scatter"), "use gather and scatter"),
+    "ema": "exponential moving averages are not modelled",
+    "sampling": "sampling from several users' distributions is not modelled: use topk and softmax",
+    "slice_write": "writing into a slice is not modelled: concatenate the parts",
     "sparse_matmul": "matmuls that skip blocks by a mask are not modelled",
 }
 
 EXPERIMENTAL: dict[str, str] = dict.fromkeys(
+    (
+        "conv3d",
+        "convert_to_chw",
+        "convert_to_hwc",
+        "create_qkv_heads",
+        "create_qkv_heads_from_separate_tensors",
+        "deepseek_grouped_gate",
+        "dropout",
+        "gelu_bw",
+        "hc_sum_reduce",
+        "nlp_create_qkv_heads_segformer",
+        "padded_slice",
+        "prefix_scan",
+        "repeat_and_interleave_eltwise_mul",
+        "rotate_half",
+        "slice_write",
+        "sort",
+        "ssm_1d_sum_reduce",
+        "ssm_eltwise_mul",
+    ),
+    "it is not written yet",
+) | dict.fromkeys(
     (
         "all_gather_async",
         "all_gather_matmul",

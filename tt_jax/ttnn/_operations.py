@@ -8,7 +8,7 @@ from typing import Any
 
 from tt_jax import operations
 from tt_jax.ttnn import host
-from tt_jax.ttnn._derive import Traits, derive, derive_creation
+from tt_jax.ttnn._derive import Traits, derive, derive_creation, intercepted
 from tt_jax.ttnn.tensor import Tensor
 
 _SHAPED = ("shape", "dtype", "layout", "device", "memory_config")
@@ -98,6 +98,6 @@ def _unless_on_host(operation: Callable[..., Any], on_host: Callable[..., Any]) 
 def all_operations() -> dict[str, Any]:
     """Every function of the `ttnn` namespace itself that comes from a functional operation."""
     functions = derived(operations, "ttnn")
-    functions["to_layout"] = _unless_on_host(functions["to_layout"], host.in_layout)
-    functions["typecast"] = _unless_on_host(functions["typecast"], host.typecast)
+    for name, on_host in (("to_layout", host.in_layout), ("typecast", host.typecast)):
+        functions[name] = _unless_on_host(functions[name], intercepted(on_host, f"ttnn.{name}"))
     return functions

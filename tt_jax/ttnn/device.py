@@ -1,6 +1,5 @@
 """Devices: the only mutable objects of the facade. Each is a cell that holds the current MemoryState, and a program cache."""
 
-import enum
 import os
 import weakref
 from collections import deque
@@ -8,78 +7,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tt_jax.choice import Choice
 from tt_jax.compute import CoreGrid
 from tt_jax.cores import CoreCoord
 from tt_jax.devices import PROFILES, DeviceProfile
 from tt_jax.errors import ArgumentError, NotModelledError, TTError
 from tt_jax.memory import Buffer, BufferType, MemoryState, MemoryView
 from tt_jax.program import ProgramCache
+from tt_jax.ttnn.switches import *  # noqa: F403 - it has an __all__
+from tt_jax.ttnn.switches import __all__ as _switches
+from tt_jax.ttnn.system import Arch as Arch
+from tt_jax.ttnn.system import DispatchCoreAxis as DispatchCoreAxis
+from tt_jax.ttnn.system import DispatchCoreConfig as DispatchCoreConfig
+from tt_jax.ttnn.system import DispatchCoreType as DispatchCoreType
+from tt_jax.ttnn.system import MeshShape as MeshShape
 
 DEFAULT_L1_SMALL_SIZE = 0
 DEFAULT_TRACE_REGION_SIZE = 0
 DEFAULT_WORKER_L1_SIZE = 0
 
 
-class Arch(Choice):
-    """Chip generations; the values are ttnn's own."""
-
-    Invalid = 0
-    WORMHOLE_B0 = 2
-    BLACKHOLE = 3
-    GRAYSKULL = 1
-
-
-class DispatchCoreType(enum.Enum):
-    """Which cores dispatch programs. The profiles have their measured grids: a choice is accepted and changes nothing."""
-
-    WORKER = 0
-    ETH = 1
-
-
-class DispatchCoreAxis(enum.Enum):
-    """Which line of cores dispatch takes; see DispatchCoreType."""
-
-    ROW = 0
-    COL = 1
-
-
-class DispatchCoreConfig:
-    """Where dispatch runs: accepted, and without effect, since the profiles' grids are those of the default."""
-
-    def __init__(
-        self, type: DispatchCoreType | None = None, axis: DispatchCoreAxis | None = None, fabric_tensix_config: Any = None
-    ):
-        self.type = type
-        self.axis = axis
-
-
 release_observers: list[Callable[["Device", Buffer], None]] = []
 """Called for every buffer that is released: for recorders."""
 
 _ARCHES = {"grayskull": Arch.GRAYSKULL, "wormhole": Arch.WORMHOLE_B0, "blackhole": Arch.BLACKHOLE}
-
-
-class MeshShape(tuple):  # type: ignore[type-arg]
-    """Rows and columns of a mesh of devices."""
-
-    def __new__(cls, *dims: Any) -> "MeshShape":
-        values = tuple(dims[0]) if len(dims) == 1 and not isinstance(dims[0], int) else dims
-        return super().__new__(cls, values)
-
-    def __repr__(self) -> str:
-        return f"MeshShape([{', '.join(map(str, self))}])"
-
-    def dims(self) -> int:
-        """How many dimensions the mesh has."""
-        return len(self)
-
-    def mesh_size(self) -> int:
-        """Devices in the mesh."""
-        size = 1
-        for n in self:
-            size *= n
-        return size
 
 
 def profile_from_environment() -> DeviceProfile:
@@ -464,4 +414,5 @@ __all__ = [
     "open_device",
     "open_mesh_device",
     "synchronize_device",
+    *_switches,
 ]

@@ -2,6 +2,15 @@
 
 from collections.abc import Sequence
 
+from tt_jax.choice import Choice
+
+
+class TileReshapeMapMode(Choice):
+    """Whether `reshape` keeps the table of what goes where from call to call: accepted, since no value depends on it."""
+
+    CACHE = 0
+    RECREATE = 1
+
 
 class Shape(tuple[int, ...]):
     """A tuple of dimensions that prints as ttnn's and equals any list or tuple of the same numbers."""

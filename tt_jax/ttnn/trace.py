@@ -20,6 +20,10 @@ from tt_jax.ttnn.tensor import Tensor
 _ids = itertools.count()
 
 
+class MeshTraceId(int):
+    """The number of a trace."""
+
+
 class _Step(NamedTuple):
     kernel: Callable[..., Any]
     inputs: tuple[tuple[Buffer | None, tuple[int, ...], Any], ...]
@@ -99,7 +103,7 @@ _capturing: dict[int, _Trace] = {}
 _traces: dict[int, _Trace] = {}
 
 
-def begin_trace_capture(mesh_device: Device, cq_id: int | None = None) -> int:
+def begin_trace_capture(mesh_device: Device, cq_id: int | None = None) -> MeshTraceId:
     """Record the programs that run on `mesh_device` from now on; returns the trace's id. They run as they are recorded.
 
     Raises TTError if a capture is under way already.
@@ -107,7 +111,7 @@ def begin_trace_capture(mesh_device: Device, cq_id: int | None = None) -> int:
     device = require_device("begin_trace_capture", mesh_device)
     if any(trace.device is device for trace in _capturing.values()):
         raise TTError("begin_trace_capture: a capture is under way on this device; end it with end_trace_capture")
-    trace_id = next(_ids)
+    trace_id = MeshTraceId(next(_ids))
     trace = _capturing[trace_id] = _Trace(device)
     program.observers.append(trace.observe)
     _derive.interceptors.append(trace.intercept)
@@ -170,6 +174,7 @@ def is_trace_capture_active(device: Device) -> bool:
 
 
 __all__ = [
+    "MeshTraceId",
     "begin_trace_capture",
     "end_trace_capture",
     "execute_trace",

@@ -17,6 +17,9 @@ class Graph:
     nodes: list[str] = dataclasses.field(default_factory=list)
     edges: list[tuple[int, int]] = dataclasses.field(default_factory=list)
 
+    def __len__(self) -> int:
+        return len(self.nodes)
+
     def dot(self) -> str:
         """The graph in Graphviz's language."""
         lines = [f'  {i} [shape=box, label="{label}"];' for i, label in enumerate(self.nodes)]

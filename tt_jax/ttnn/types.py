@@ -16,6 +16,7 @@ from tt_jax.layout import TILE_SIZE as TILE_SIZE
 from tt_jax.layout import Layout as Layout
 from tt_jax.memory import *
 from tt_jax.tile import Tile as Tile
+from tt_jax.ttnn.compute_config import *
 from tt_jax.ttnn.device import Device as Device
 from tt_jax.ttnn.shape import Shape as Shape
 from tt_jax.ttnn.tensor import StorageType as StorageType
