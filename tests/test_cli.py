@@ -43,7 +43,9 @@ def script(tmp_path):
         ((), ("a", "--b"), {}, "wormhole_b0 2.0 ['a', '--b'] __main__"),
         (("--device", "p150"), (), {}, "blackhole 2.0 [] __main__"),
         ((), ("--device", "e150", "c"), {"TT_JAX_DEVICE": "p100"}, "grayskull 2.0 ['c'] __main__"),
-        ((), (), {"TT_JAX_DEVICE": "p100"}, "blackhole 2.0 [] __main__"),
+        (("--device=p150",), ("--device", "e150"), {}, "blackhole 2.0 ['--device', 'e150'] __main__"),
+        ((), ("a", "--device=p100", "--device", "0"), {}, "blackhole 2.0 ['a', '--device', '0'] __main__"),
+        ((), ("--", "--device", "p150"), {"TT_JAX_DEVICE": "p100"}, "blackhole 2.0 ['--device', 'p150'] __main__"),
     ],
 )
 def test_run(script, before, after, environment, expected):
@@ -53,9 +55,9 @@ def test_run(script, before, after, environment, expected):
 
 
 def test_run_a_module(script):
-    done = tt_jax("run", "-m", "script", "x", cwd=script.parent)
+    done = tt_jax("run", "-m", "script", "x", "--device", "p150", cwd=script.parent)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "wormhole_b0 2.0 ['x'] __main__"
+    assert done.stdout.strip() == "wormhole_b0 2.0 ['x', '--device', 'p150'] __main__"
 
 
 def test_a_script_sees_the_modules_beside_it_and_its_exit_status_passes(tmp_path):

@@ -16,7 +16,7 @@ def _parser() -> argparse.ArgumentParser:
         "run",
         help="run a script that says `import ttnn`, unmodified",
         description="Run a Python script, or with -m a module, for which `import ttnn` gives tt_jax.ttnn.",
-        usage="tt-jax run [--device NAME] SCRIPT [ARGS ...]\n       tt-jax run [--device NAME] -m MODULE [ARGS ...]",
+        usage="tt-jax run [--device NAME] SCRIPT [ARGS ...] [--device NAME] [-- ARGS ...]\n       tt-jax run [--device NAME] -m MODULE [ARGS ...]",
     )
     run.add_argument("--device", choices=sorted(PROFILES), help="the board (default: TT_JAX_DEVICE, else n150)")
     run.add_argument("-m", dest="module", metavar="MODULE", help="run a module, such as pytest, in place of a script")
@@ -25,7 +25,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The options of `tt-jax run` itself, and the script (or, after -m, the module's arguments) with everything after it."""
+    """The options of `tt-jax run` itself, and the script (or, after -m, the module's arguments) with everything after it.
+
+    `--device NAME` may follow the script too, if NAME is a board and no `--device` came before it; what follows `--` is the
+    script's, without the `--`. With -m everything after the module is the module's.
+    """
     own: list[str] = []
     rest = list(arguments)
     while rest and rest[0].startswith("-"):
@@ -34,12 +38,19 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         if option in ("--device", "-m") and rest:
             own.append(rest.pop(0))
         if option in ("-m", "--help", "-h"):
-            break
-    # --device may follow the script, as the usage of many tools allows, but not after `--`.
-    if "--device" not in own and rest[1:2] == ["--device"] and len(rest) > 2:
-        own += rest[1:3]
-        del rest[1:3]
-    return own, rest
+            return own, rest
+    end = rest.index("--") if "--" in rest else len(rest)
+    script, passed = rest[:end], rest[end + 1 :]
+    if not any(option.partition("=")[0] == "--device" for option in own):
+        for i in range(1, len(script)):
+            name, equals, value = script[i].partition("=")
+            width = 1 if equals else 2
+            value = value if equals else "".join(script[i + 1 : i + 2])
+            if name == "--device" and value in PROFILES:
+                own += ["--device", value]
+                del script[i : i + width]
+                break
+    return own, script + passed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,6 +4,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import jax
+
 from tt_jax.errors import ArgumentError
 from tt_jax.memory import MemoryState
 from tt_jax.program import active_cache, require_memory
@@ -16,10 +18,10 @@ def functionalize(program: Callable[..., Any]) -> Callable[..., tuple[MemoryStat
         run = tt_jax.functionalize(lambda x, w: ttnn.softmax(x @ w, dim=-1))
         memory, y = jax.jit(run)(memory, x, w)
 
-    The result can be jitted, differentiated and vmapped. `program` gets ttnn tensors for tensors, in nested lists, tuples and
-    dicts too; other arguments as they are. Its inputs stay allocated unless it deallocates them, what it returns is the
-    caller's, everything else is freed when its last reference goes. A value that it writes in place into an input must be
-    returned to be seen.
+    The result can be jitted, differentiated and vmapped. `program` gets ttnn tensors for tensors, in lists, tuples, dicts and
+    registered pytrees too; other arguments as they are (under a transformation, numbers must be static or closed over). Its inputs
+    stay allocated unless it deallocates them, what it returns is the caller's, everything else is freed at its end. A value that
+    it writes in place into an input must be returned to be seen.
 
     Raises ArgumentError if it returns, or uses, a tensor of another device: pass every tensor as an argument.
     """
@@ -27,19 +29,22 @@ def functionalize(program: Callable[..., Any]) -> Callable[..., tuple[MemoryStat
     @functools.wraps(program)
     def run(memory: MemoryState, *args: Any, **kwargs: Any) -> tuple[MemoryState, Any]:
         from tt_jax.ttnn import device as devices
-        from tt_jax.ttnn._storage import BorrowedStorage
+        from tt_jax.ttnn._storage import BorrowedStorage, Storage
         from tt_jax.ttnn.tensor import Tensor as Handle
 
         require_memory(getattr(program, "__name__", "functionalize"), memory)
         cell = devices.Device(memory.device, memory, is_functional=True)
         cell.program_cache = active_cache()
+        borrowed: dict[Any, Storage] = {}  # one for each buffer: a tensor and its view, or one passed twice, share it
+        returned: list[Storage] = []
 
         def handles(value: Any) -> Any:
             if isinstance(value, Tensor):
-                return Handle._of(BorrowedStorage(cell, value), value.spec)
+                storage = borrowed.get(value.buffer)
+                if storage is None:
+                    storage = borrowed[value.buffer] = BorrowedStorage(cell, value)
+                return Handle._of(storage, value.spec)
             return _mapped(handles, value)
-
-        borrowed: list[Any] = []
 
         def functional(value: Any) -> Any:
             if isinstance(value, Handle):
@@ -48,37 +53,39 @@ def functionalize(program: Callable[..., Any]) -> Callable[..., tuple[MemoryStat
                         "functionalize: the program returned a tensor that is not on its device: return device tensors, made from the "
                         "arguments"
                     )
-                tensor = value._functional()
-                borrowed.append(value)
-                return tensor
+                returned.append(value._storage)
+                return value._functional()
             return _mapped(functional, value)
 
         before = devices.GetDefaultDevice()
         devices.SetDefaultDevice(cell)
         try:
-            inputs, options = handles(args), handles(kwargs)
-            out = functional(program(*inputs, **options))
+            out = functional(program(*handles(args), **handles(kwargs)))
         finally:
             devices.SetDefaultDevice(before)
-        for handle in borrowed:
-            handle._storage.abandon()
-        del inputs, options
-        return cell.memory, out
+        kept = {id(storage) for storage in (*returned, *borrowed.values())}
+        for reference in cell.made:
+            storage = reference()
+            if storage is not None and id(storage) not in kept:
+                storage.free()  # held by a cycle, or stored outside: nobody may depend on the garbage collector
+        for storage in (*returned, *borrowed.values()):
+            storage.abandon()
+        after = cell.memory
+        cell.is_open = False
+        return after, out
 
     return run
 
 
 def _mapped(function: Callable[[Any], Any], value: Any) -> Any:
-    """`value` with `function` applied to what its lists, tuples and dicts hold."""
+    """`value` with `function` applied to what its containers hold: lists, tuples, dicts of any class, registered pytrees."""
     if isinstance(value, dict):
         changed = {key: function(item) for key, item in value.items()}
         try:
             return type(value)(changed)
         except TypeError:
             return changed
-    if isinstance(value, list):
-        return [function(item) for item in value]
-    if isinstance(value, tuple):
-        items = [function(item) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
-    return value
+    children, structure = jax.tree_util.tree_flatten(value, is_leaf=lambda x: x is not value)
+    if jax.tree_util.treedef_is_leaf(structure):
+        return value
+    return structure.unflatten([function(child) for child in children])

@@ -86,9 +86,19 @@ class _Inputs:
             return value._functional()
         if kind is list or kind is tuple:
             return kind([self.functional(x) for x in value])
+        if kind is core.Tensor:
+            raise ArgumentError(
+                f"{self.operation}: got a functional tensor ({value.spec}), whose memory is not a ttnn device's: wrap the program with "
+                "tt_jax.functionalize, which passes lists, tuples, dicts and registered pytrees of tensors"
+            )
         if isinstance(value, Tensor):
             raise ArgumentError(f"{self.operation}: subclasses of Tensor are not supported, got {kind.__name__}")
         if isinstance(value, Tracer):
+            if self.device is not None and self.device.is_functional:
+                raise ArgumentError(
+                    f"{self.operation}: a number that is traced: under a transformation numbers must be static (`static_argnums`) or "
+                    "closed over; a value to differentiate is a tensor of shape (1, 1)"
+                )
             raise trace_error(self.operation)
         if kind.__module__.partition(".")[0] == "torch" and hasattr(value, "dim"):
             if value.dim() == 0:

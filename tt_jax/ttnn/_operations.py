@@ -88,7 +88,7 @@ def _unless_on_host(operation: Callable[..., Any], on_host: Callable[..., Any]) 
 
     @functools.wraps(operation)
     def choose(*args: Any, **kwargs: Any) -> Any:
-        first = args[0] if args else next(iter(kwargs.values()), None)
+        first = args[0] if args else kwargs.get("tensor", kwargs.get("input_tensor"))
         return (on_host if isinstance(first, Tensor) and first.device() is None else operation)(*args, **kwargs)
 
     choose.__signature__ = inspect.signature(operation)  # type: ignore[attr-defined]

@@ -1,5 +1,6 @@
 """The one place where facade tensors keep their values: a buffer on a device, or nothing but an array on the host."""
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from tt_jax.memory import Buffer, BufferType
@@ -25,6 +26,8 @@ class Storage:
     def __init__(self, device: "Device | None", tensor: Tensor | None):
         self.device = device
         self.tensor = tensor
+        if device is not None and device.is_functional:
+            device.made.append(weakref.ref(self))
 
     def __del__(self) -> None:
         if self.device is not None and self.tensor is not None:

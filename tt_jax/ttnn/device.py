@@ -29,6 +29,9 @@ DEFAULT_WORKER_L1_SIZE = 0
 release_observers: list[Callable[["Device", Buffer], None]] = []
 """Called for every buffer that is released: for recorders."""
 
+close_observers: list[Callable[["Device"], None]] = []
+"""Called for every device that is closed."""
+
 _ARCHES = {"grayskull": Arch.GRAYSKULL, "wormhole": Arch.WORMHOLE_B0, "blackhole": Arch.BLACKHOLE}
 
 
@@ -48,6 +51,7 @@ class Device:
         computes: False where operations validate, allocate and count programs but compute nothing (`TT_JAX_COMPUTE=off`).
         program_cache: its programs.
         newest: a weak reference to the storage written last, for `synchronize_device`.
+        made: of a functional device, its storages, so that `functionalize` can free them.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Device:
         self._memory = memory
         self._released: deque[Buffer] = deque()
         self.newest: weakref.ref[Any] | None = None
+        self.made: list[weakref.ref[Any]] = []
 
     @property
     def memory(self) -> MemoryState:
@@ -94,7 +99,7 @@ class Device:
             raise TTError(f"{self!r} is closed: open it again with ttnn.open_device, and make the tensors anew")
 
     def __repr__(self) -> str:
-        return f"MeshDevice(1x1 grid, 1 devices, {self.profile.name}{'' if self.is_open else ', closed'})"
+        return f"MeshDevice(1x1 grid, 1 devices, {self.profile.name}, id {self._id}{'' if self.is_open else ', closed'})"
 
     # -- what it is ---------------------------------------------------------------------------------------------------------
     def id(self) -> int:
@@ -254,12 +259,14 @@ def open_devices() -> list[Device]:
 
 
 def close_device(device: Device) -> None:
-    """Close `device`: its memory and its programs are gone, and its tensors can no longer be used."""
+    """Close `device`: its programs and traces are gone, and operations on its tensors raise TTError. Values can still be read."""
     if not isinstance(device, Device):
         raise ArgumentError(f"close_device: `device` must be a Device, got {type(device).__name__}")
     global _default
     device.is_open = False
     device.program_cache.clear()
+    for observe in close_observers:
+        observe(device)
     if _open.get(device.id()) is device:
         del _open[device.id()]
     if _default is device:
@@ -298,7 +305,7 @@ close_mesh_device = close_device
 
 
 def SetDefaultDevice(device: Device | None) -> None:  # noqa: N802 - ttnn's name
-    """The device that creation functions use when none is given."""
+    """What `GetDefaultDevice` gives from now on. Creation functions do not look at it: without `device` they make host tensors."""
     global _default
     _default = device
 

@@ -14,7 +14,7 @@ from tt_jax.choice import Choice
 from tt_jax.dtypes import DataType
 from tt_jax.errors import ArgumentError
 from tt_jax.layout import Layout
-from tt_jax.memory import MemoryConfig
+from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig
 from tt_jax.tensor import TensorSpec
 from tt_jax.tile import Tile
 from tt_jax.ttnn.conversion import from_torch, values
@@ -111,7 +111,8 @@ def as_tensor(
     if path.exists():
         cached = load_tensor(path)
         if tuple(cached.shape) == tuple(source.shape):
-            return cached if device is None else to_device(cached, device, memory_config=memory_config)
+            placement = memory_config if memory_config is not None else DRAM_MEMORY_CONFIG  # not where it once was
+            return cached if device is None else to_device(cached, device, memory_config=placement)
     host = from_torch(source, dtype, layout=layout, memory_config=memory_config)
     assert host is not None
     path.parent.mkdir(parents=True, exist_ok=True)

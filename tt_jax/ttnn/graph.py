@@ -118,7 +118,11 @@ class _Capture:
         self.nodes[function]["input_tensors"] = inputs
         for counter in inputs:
             self.connect(counter, function)
-        output = proceed(args, kwargs)
+        try:
+            output = proceed(args, kwargs)
+        except BaseException:
+            self.end(name)
+            raise
         end = self.end(name)
         for x in _tensors(output):
             self.connect(end, self.tensor(x))

@@ -63,21 +63,37 @@ def _golden_arguments(value: Any) -> Any:
 
 def _tensors(value: Any) -> list[Any]:
     if isinstance(value, Tensor):
-        return [value.to_torch().float()]
+        return [value.to_torch().float()] if value.dtype.is_float else []  # which of equals an index names is open
     if isinstance(value, list | tuple):
         return [x for y in value for x in _tensors(y)]
     return [value.float()] if hasattr(value, "float") and hasattr(value, "dim") else []
 
 
+# Conversions, and what draws numbers of its own.
 _UNCOMPARED = frozenset(
-    ("ttnn.from_torch", "ttnn.to_torch", "ttnn.deallocate", "ttnn.to_device", "ttnn.from_device", "ttnn.empty")
+    f"ttnn.{name}"
+    for name in (
+        *("from_torch", "to_torch", "deallocate", "to_device", "from_device", "empty", "empty_like"),
+        *("bernoulli", "rand", "randn", "uniform"),
+    )
 )
+
+
+def _agreement(want: Any, got: Any) -> float:
+    """The correlation of two torch tensors where the golden one is finite; NaN if their shapes, or their NaN, differ."""
+    from tt_jax.ttnn.golden import pearson_correlation_coefficient
+
+    if want.shape != got.shape and want.numel() == got.numel():
+        want = want.reshape(got.shape)
+    if want.shape != got.shape:
+        return float("nan")
+    finite = want.isfinite()
+    return float(pearson_correlation_coefficient(want[finite], got[finite])) if finite.any() else 1.0
 
 
 def compare(operation: Any, args: Any, kwargs: Any, proceed: Callable[..., Any], config: Any) -> Any:
     """Run the operation and its golden function, and raise ComparisonError, or log, where the outputs' PCC is too low."""
     from tt_jax.ttnn.decorators import get_golden_function
-    from tt_jax.ttnn.golden import pearson_correlation_coefficient
 
     name = operation.python_fully_qualified_name
     if name in _UNCOMPARED:
@@ -95,9 +111,7 @@ def compare(operation: Any, args: Any, kwargs: Any, proceed: Callable[..., Any],
     chain, interceptors[:] = interceptors[:], []
     try:
         for want, got in zip(_tensors(expected), _tensors(output), strict=False):
-            if want.shape != got.shape:
-                want = want.reshape(got.shape) if want.numel() == got.numel() else want
-            pcc = pearson_correlation_coefficient(want, got) if want.shape == got.shape else float("nan")
+            pcc = _agreement(want, got)
             if not pcc >= config.comparison_mode_pcc:
                 message = f"{name}: PCC with its golden function is {pcc:.6f}, below {config.comparison_mode_pcc}"
                 if config.comparison_mode_should_raise_exception:

@@ -14,7 +14,8 @@ from tt_jax.program import Operation, Program, active_cache
 from tt_jax.tensor import Tensor as FunctionalTensor
 from tt_jax.ttnn import _derive
 from tt_jax.ttnn._storage import Storage
-from tt_jax.ttnn.device import Device, require_device
+from tt_jax.ttnn._operations import CREATION
+from tt_jax.ttnn.device import Device, close_observers, require_device
 from tt_jax.ttnn.tensor import Tensor
 
 _ids = itertools.count()
@@ -28,6 +29,12 @@ class _Step(NamedTuple):
     kernel: Callable[..., Any]
     inputs: tuple[tuple[Buffer | None, tuple[int, ...], Any], ...]
     outputs: tuple[Buffer, ...]
+
+
+_NO_WRITES = (
+    "writes from the host are not possible during trace capture, since a replay runs programs only: make the tensor before it, and "
+    "copy new values into it between replays"
+)
 
 
 class _Trace:
@@ -51,25 +58,28 @@ class _Trace:
 
     def intercept(self, operation: Any, args: Any, kwargs: Any, proceed: Callable[..., Any]) -> Any:
         name = operation.python_fully_qualified_name
-        if name in ("ttnn.to_torch", "ttnn.from_device", "ttnn.to_numpy"):
+        here = [x for x in tensors((args, kwargs)) if x.device() is self.device]
+        if here and name in ("ttnn.to_torch", "ttnn.from_device", "ttnn.to_numpy"):
             raise TTError(
                 f"{name}: reads are not possible during trace capture; read after end_trace_capture and execute_trace"
             )
-        self._hold((args, kwargs))
+        if here and (name == "ttnn.copy_host_to_device_tensor" or name.rpartition(".")[2] in CREATION):
+            raise TTError(f"{name}: {_NO_WRITES}")
+        self._hold(here)
+        known = {x._storage.buffer for x in here} | {buffer for step in self.steps for buffer in step.outputs}
         output = proceed(args, kwargs)
-        self._hold(output)
+        made = [x for x in tensors(output) if x.device() is self.device]
+        written = {buffer for step in self.steps for buffer in step.outputs}
+        if any(x._storage.buffer not in known | written for x in made):
+            raise TTError(f"{name}: {_NO_WRITES}")
+        self._hold(made)
         return output
 
-    def _hold(self, value: Any) -> None:
-        if isinstance(value, Tensor):
-            storage = value._storage
-            if storage.buffer is not None and storage.device is self.device:
+    def _hold(self, handles: Sequence[Tensor]) -> None:
+        for handle in handles:
+            storage = handle._storage
+            if storage.buffer is not None:
                 self.storages[storage.buffer] = weakref.ref(storage)
-        elif isinstance(value, list | tuple):
-            for x in value:
-                self._hold(x)
-        elif isinstance(value, dict):
-            self._hold(list(value.values()))
 
     def close(self) -> None:
         """Find what the steps read from outside, and make them one function."""
@@ -99,6 +109,15 @@ class _Trace:
         return storage if storage is not None and storage.buffer == buffer else None
 
 
+def tensors(value: Any) -> list[Tensor]:
+    """The ttnn tensors in nested lists, tuples and dicts."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, dict):
+        return tensors(list(value.values()))
+    return [x for y in value for x in tensors(y)] if isinstance(value, list | tuple) else []
+
+
 _capturing: dict[int, _Trace] = {}
 _traces: dict[int, _Trace] = {}
 
@@ -120,14 +139,32 @@ def begin_trace_capture(mesh_device: Device, cq_id: int | None = None) -> MeshTr
 
 def end_trace_capture(mesh_device: Device, trace_id: int, cq_id: int | None = None) -> None:
     """End the capture `trace_id`. Raises ArgumentError if there is none."""
-    require_device("end_trace_capture", mesh_device)
-    if trace_id not in _capturing:
-        raise ArgumentError(f"end_trace_capture: no capture {trace_id} is under way; begin_trace_capture gives the id")
+    device = require_device("end_trace_capture", mesh_device)
+    if trace_id not in _capturing or _capturing[trace_id].device is not device:
+        raise ArgumentError(
+            f"end_trace_capture: no capture {trace_id} is under way on {device!r}; begin_trace_capture gives the id"
+        )
+    trace = _stop(trace_id)
+    trace.close()
+    _traces[trace_id] = trace
+
+
+def _stop(trace_id: int) -> _Trace:
     trace = _capturing.pop(trace_id)
     program.observers.remove(trace.observe)
     _derive.interceptors.remove(trace.intercept)
-    trace.close()
-    _traces[trace_id] = trace
+    return trace
+
+
+def _forget(device: Device) -> None:
+    """Drop what a closed device captured, and what it was capturing."""
+    for trace_id in [i for i, trace in _capturing.items() if trace.device is device]:
+        _stop(trace_id)
+    for trace_id in [i for i, trace in _traces.items() if trace.device is device]:
+        del _traces[trace_id]
+
+
+close_observers.append(_forget)
 
 
 def execute_trace(mesh_device: Device, trace_id: int, cq_id: int | None = None, blocking: bool = True) -> None:
@@ -135,8 +172,7 @@ def execute_trace(mesh_device: Device, trace_id: int, cq_id: int | None = None, 
 
     Raises ArgumentError for an unknown trace, TTError where a tensor that the trace reads is gone.
     """
-    require_device("execute_trace", mesh_device)
-    trace = _known("execute_trace", trace_id)
+    trace = _known("execute_trace", mesh_device, trace_id)
     arrays = []
     for buffer in trace.reads:
         storage = trace.storage(buffer)
@@ -158,13 +194,14 @@ def execute_trace(mesh_device: Device, trace_id: int, cq_id: int | None = None, 
 
 def release_trace(mesh_device: Device, trace_id: int) -> None:
     """Forget a trace. Raises ArgumentError for an unknown one."""
-    _known("release_trace", trace_id)
+    _known("release_trace", mesh_device, trace_id)
     del _traces[trace_id]
 
 
-def _known(operation: str, trace_id: int) -> _Trace:
-    if trace_id not in _traces:
-        raise ArgumentError(f"{operation}: there is no trace {trace_id}: it was never captured, or was released")
+def _known(operation: str, mesh_device: Device, trace_id: int) -> _Trace:
+    device = require_device(operation, mesh_device)
+    if trace_id not in _traces or _traces[trace_id].device is not device:
+        raise ArgumentError(f"{operation}: there is no trace {trace_id} of {device!r}: it was never captured, or was released")
     return _traces[trace_id]
 
 

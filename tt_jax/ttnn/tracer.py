@@ -8,6 +8,7 @@ from typing import Any
 
 from tt_jax.errors import TTError
 from tt_jax.ttnn import _derive
+from tt_jax.ttnn.tensor import Tensor
 
 
 @dataclasses.dataclass
@@ -27,22 +28,27 @@ class Graph:
         return "\n".join(["digraph {", *lines, "}"])
 
 
+def _key(x: Any) -> Any:
+    return ("ttnn", x.tensor_id) if isinstance(x, Tensor) else id(x)
+
+
 class _Tracer:
     def __init__(self) -> None:
         self.graph = Graph()
-        self.made: dict[int, int] = {}
-        self.kept: list[Any] = []  # alive, so that no id comes twice
+        self.made: dict[Any, int] = {}
+        self.kept: list[Any] = []  # torch's tensors stay alive, so that no id comes twice
 
     def record(self, name: str, inputs: Any, output: Any) -> None:
-        sources = dict.fromkeys(self.made[id(x)] for x in _leaves(inputs) if id(x) in self.made)
+        sources = dict.fromkeys(self.made[_key(x)] for x in _leaves(inputs) if _key(x) in self.made)
         node = len(self.graph.nodes)
         outputs = _leaves(output)
         shapes = ", ".join(str(tuple(x.shape)) for x in outputs)
         self.graph.nodes.append(f"{name}\\n{shapes}")
         self.graph.edges += [(source, node) for source in sources]
         for x in outputs:
-            self.made[id(x)] = node
-            self.kept.append(x)
+            self.made[_key(x)] = node
+            if not isinstance(x, Tensor):
+                self.kept.append(x)
 
     def intercept(self, operation: Any, args: Any, kwargs: Any, proceed: Any) -> Any:
         output = proceed(args, kwargs)
@@ -121,7 +127,7 @@ def get_graph(value: Any = None) -> Graph:
         raise TTError("get_graph: nothing was traced; run the program within `with ttnn.tracer.trace():`")
     if value is None:
         return _last.graph
-    wanted = [_last.made.get(id(x)) for x in _leaves(value)]
+    wanted = [_last.made.get(_key(x)) for x in _leaves(value)]
     if not wanted or None in wanted:
         raise TTError("get_graph: the value was not made within the last trace")
     needed = set(wanted)
