@@ -18,7 +18,7 @@ Float = Array | np.float32
 def power(x: Array, exponent: np.float32) -> Array:
     """`x ** exponent`; by multiplications where the exponent is a small natural number, so that negative `x` keep a derivative."""
     e = float(exponent)
-    return lax.integer_pow(x, int(e)) if e == int(e) and 0 <= e <= 8 else jnp.power(x, exponent)
+    return lax.integer_pow(x, int(e)) if e in range(9) else jnp.power(x, exponent)
 
 
 def rpow(x: Array, base: np.float32) -> Array:
@@ -40,9 +40,18 @@ def polygamma(x: Array, order: np.float32, scale: np.float32) -> Array:
     return jax.scipy.special.polygamma(int(order), x)
 
 
+@jax.custom_jvp
 def i0(x: Array) -> Array:
     """The modified Bessel function of order 0; infinity beyond 88.5, as on the device (documented)."""
     return jnp.where(jnp.abs(x) > 88.5, jnp.inf, jax.scipy.special.i0(jnp.clip(x, -88.5, 88.5)))
+
+
+@i0.defjvp
+def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    # Of its own: the library's is made of |x|, whose slope at 0 it takes for 1.
+    x = primals[0]
+    slope = jnp.where(jnp.abs(x) > 88.5, jnp.copysign(jnp.inf, x), i1(x))
+    return i0(x), slope * tangents[0]
 
 
 def i1(x: Array) -> Array:
@@ -88,7 +97,12 @@ def softsign(x: Array) -> Array:
 
 
 def _expm1_below(x: Array) -> Array:
-    return jnp.expm1(jnp.minimum(x, 0.0))
+    return jnp.expm1(jnp.where(x > 0, 0.0, x))  # at 0 the slope of the lower branch: a minimum would give half of it
+
+
+def magnitude(x: Array) -> Array:
+    """|x|, with slope 0 at 0."""
+    return x * jnp.sign(x)
 
 
 def elu(x: Array, alpha: Float) -> Array:

@@ -1,4 +1,5 @@
-"""Sorting, the k largest, and the place of the largest: exact; of equal values the first comes first."""
+"""Sorting, the k largest, and the place of the largest: exact; of equal values the first comes first, and NaN last, whichever the
+direction (assumed; the largest, by `argmax`, is a NaN if there is one)."""
 
 import jax.numpy as jnp
 from jax import Array, lax

@@ -166,7 +166,7 @@ FUNCTIONS: dict[str, Function] = {
     "i0": _exact(f.i0),
     "i1": _exact(f.i1),
     # signs and roundings
-    "abs": _exact(jnp.abs),
+    "abs": _exact(f.magnitude),
     "neg": _exact(jnp.negative),
     "sign": _exact(jnp.sign),
     "identity": Function(lambda x, parameters, fp32_dest: to_dst(x, fp32_dest)),
@@ -214,7 +214,7 @@ FUNCTIONS: dict[str, Function] = {
     "relu6": _exact(lambda x: jnp.clip(x, 0.0, 6.0)),
     "relu_max": _exact(lambda x, upper: jnp.minimum(jnp.maximum(x, 0.0), upper), required=1),
     "relu_min": _exact(jnp.maximum, required=1),
-    "leaky_relu": _exact(lambda x, slope: jnp.where(x < 0, x * slope, x), required=1),
+    "leaky_relu": _exact(lambda x, slope: jnp.where(x > 0, x, x * slope), required=1),
     "prelu_sfpu": _exact(lambda x, slope: jnp.where(x < 0, x * slope, x), required=1),
     "elu": _exact(f.elu, 1.0),
     "celu": _exact(f.celu, 1.0),

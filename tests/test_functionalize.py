@@ -1,5 +1,7 @@
 """Programs written for ttnn as pure functions, under JAX's transformations."""
 
+import dataclasses
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -120,3 +122,62 @@ def test_the_caller_owns_what_is_freed():
     memory, (x, w, b) = inputs()
     after, y = tt.functionalize(lambda x: (ttnn.deallocate(x), 3)[1])(memory, x)
     assert y == 3 and not after.is_live(x.buffer)
+
+
+def test_a_tensor_passed_twice_is_one_tensor():
+    memory, (x, *_) = inputs()
+
+    def program(a, b):
+        a += 1.0
+        return a + b
+
+    _, y = tt.functionalize(program)(memory, x, x)
+    _, raised = tt.functionalize(lambda a: a + 1.0)(memory, x)
+    assert (np.asarray(y.array, np.float32) == 2 * np.asarray(raised.array, np.float32)).all()
+    with pytest.raises(tt.DeallocatedError):
+        tt.functionalize(lambda a, b: (ttnn.deallocate(a), b + b)[1])(memory, x, x)
+
+
+def test_what_a_program_hides_is_freed():
+    memory, (x, *_) = inputs()
+    hidden = []
+
+    def program(a):
+        hidden.append(a + a)
+        loop = [a + 1.0]
+        loop.append(loop)
+        return ttnn.multiply(a, 2.0)
+
+    after, y = tt.functionalize(program)(memory, x)
+    assert tt.deallocate(after, y) == memory
+    with pytest.raises(tt.DeallocatedError):
+        hidden[0] + 1.0
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass
+class Weights:
+    w: tt.Tensor
+
+
+def test_registered_pytrees_are_mapped():
+    memory, (x, w, _) = inputs()
+    _, out = tt.functionalize(lambda x, p: Weights(x @ p.w))(memory, x, Weights(w))
+    assert isinstance(out, Weights) and isinstance(out.w, tt.Tensor) and out.w.shape == (32, 32)
+
+
+def test_traced_numbers_are_explained():
+    memory, (x, *_) = inputs()
+    with pytest.raises(tt.ArgumentError, match="static_argnums"):
+        jax.jit(tt.functionalize(lambda x, k: x * k))(memory, x, 2.0)
+    tt.functionalize(lambda x, k: x * k)(memory, x, 2.0)
+
+
+def test_functional_tensors_are_refused_by_a_device():
+    _, (x, *_) = inputs()
+    with ttnn.manage_device(0) as device:
+        y = ttnn.from_numpy(np.ones((32, 64), np.float32), ttnn.bfloat16, layout=ttnn.TILE_LAYOUT, device=device)
+        before = device.memory
+        with pytest.raises(tt.ArgumentError, match="functional tensor"):
+            ttnn.add_(x, y)
+        assert device.memory == before

@@ -108,3 +108,80 @@ def test_events_are_in_order(device):
     ttnn.wait_for_event(1, event)
     ttnn.event_synchronize(event)
     ttnn.synchronize_device(device)
+
+
+def test_writes_are_refused_during_a_capture(device):
+    x = tensor(device, 0)
+    host = ttnn.from_numpy(np.zeros((32, 32), np.float32), ttnn.bfloat16, layout=ttnn.TILE_LAYOUT)
+    program(x, x)
+    before = device.memory
+    trace = ttnn.begin_trace_capture(device)
+    for write in (
+        lambda: ttnn.zeros((32, 32), ttnn.bfloat16, ttnn.TILE_LAYOUT, device),
+        lambda: ttnn.zeros_like(x),
+        lambda: ttnn.to_device(host, device),
+        lambda: tensor(device, 3),
+        lambda: ttnn.copy_host_to_device_tensor(host, x),
+    ):
+        with pytest.raises(tt.TTError, match="writes from the host are not possible"):
+            write()
+    assert ttnn.to_numpy(host).sum() == 0, "the host can be read"
+    ttnn.end_trace_capture(device, trace)
+    assert device.memory == before
+
+
+def test_traces_belong_to_their_device():
+    with ttnn.manage_device(0) as a, ttnn.manage_device(1) as b:
+        x = tensor(a, 0)
+        trace = ttnn.begin_trace_capture(a)
+        with pytest.raises(tt.ArgumentError, match="no capture"):
+            ttnn.end_trace_capture(b, trace)
+        ttnn.add(x, x)
+        ttnn.end_trace_capture(a, trace)
+        for use in (ttnn.execute_trace, ttnn.release_trace):
+            with pytest.raises(tt.ArgumentError, match="no trace"):
+                use(b, trace)
+        ttnn.execute_trace(a, trace)
+
+
+def test_a_capture_ends_with_its_device():
+    with pytest.raises(ZeroDivisionError), ttnn.manage_device(0) as device:
+        ttnn.begin_trace_capture(device)
+        raise ZeroDivisionError
+    with ttnn.manage_device(0) as device:
+        assert not ttnn.device.is_trace_capture_active(device)
+        ttnn.to_numpy(tensor(device, 0))
+
+
+def test_a_graph_capture_survives_a_failing_operation(device):
+    x = tensor(device, 0)
+    wide = ttnn.from_numpy(np.ones((32, 64), np.float32), ttnn.bfloat16, layout=ttnn.TILE_LAYOUT, device=device)
+    ttnn.graph.begin_graph_capture()
+    with pytest.raises(tt.ArgumentError):
+        ttnn.matmul(wide, wide)
+    ttnn.add(x, x)
+    trace = ttnn.graph.end_graph_capture()
+    levels = {n["params"]["name"]: n["stacking_level"] for n in trace if n["node_type"] == "function_start"}
+    assert levels["ttnn.matmul"] == levels["ttnn.add"]
+
+
+def test_a_tracer_keeps_no_buffer(device):
+    x = tensor(device, 0)
+    before = device.memory
+    with ttnn.tracer.trace():
+        y = ttnn.add(x, x)
+        del y
+        assert device.memory == before
+
+
+def test_comparison_leaves_out_what_has_no_one_answer(device):
+    pytest.importorskip("torch")
+    x = ttnn.from_numpy(np.full((32, 32), np.nan, np.float32), ttnn.bfloat16, layout=ttnn.TILE_LAYOUT, device=device)
+    ones = ttnn.from_numpy(np.ones((32, 64), np.float32), ttnn.bfloat16, layout=ttnn.TILE_LAYOUT, device=device)
+    with (
+        ttnn.manage_config("enable_comparison_mode", True),
+        ttnn.manage_config("comparison_mode_should_raise_exception", True),
+    ):
+        ttnn.rand((32, 32), device)
+        ttnn.add(x, x)
+        ttnn.topk(ones, 2)

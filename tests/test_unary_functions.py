@@ -336,3 +336,19 @@ def test_integers_are_exact(values, name):
         with np.errstate(over="ignore"):
             expected = oracle(z).astype(dtype)
         np.testing.assert_array_equal(integers.apply_chain(((name, parameters),), jnp.asarray(z)), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "slope"),
+    [("abs", (), 0.0), ("i0", (), 0.0), ("elu", (1.0,), 1.0), ("celu", (1.0,), 1.0), ("leaky_relu", (0.25,), 0.25)],
+)
+def test_slopes_at_zero_are_one_branch_s(name, parameters, slope):
+    function = lambda x: unary.apply(name, tuple(map(np.float32, parameters)), x, True)
+    assert jax.grad(function)(jnp.float32(0)) == slope
+
+
+@pytest.mark.parametrize("exponent", [np.nan, np.inf, -np.inf])
+def test_powers_that_are_not_finite(exponent):
+    x = np.float32([0.5, 1, 2])
+    y = unary.apply("power", (np.float32(exponent),), jnp.asarray(x), True)
+    np.testing.assert_array_equal(y, np.power(x, np.float32(exponent)))

@@ -16,7 +16,8 @@ def _parser() -> argparse.ArgumentParser:
         "run",
         help="run a script that says `import ttnn`, unmodified",
         description="Run a Python script, or with -m a module, for which `import ttnn` gives tt_jax.ttnn.",
-        usage="tt-jax run [--device NAME] SCRIPT [ARGS ...] [--device NAME] [-- ARGS ...]\n       tt-jax run [--device NAME] -m MODULE [ARGS ...]",
+        usage="tt-jax run [--device NAME] SCRIPT [ARGS ...] [--device NAME] [-- ARGS ...]\n"
+        "       tt-jax run [--device NAME] -m MODULE [ARGS ...]",
     )
     run.add_argument("--device", choices=sorted(PROFILES), help="the board (default: TT_JAX_DEVICE, else n150)")
     run.add_argument("-m", dest="module", metavar="MODULE", help="run a module, such as pytest, in place of a script")

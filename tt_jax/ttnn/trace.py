@@ -13,8 +13,8 @@ from tt_jax.memory import Buffer
 from tt_jax.program import Operation, Program, active_cache
 from tt_jax.tensor import Tensor as FunctionalTensor
 from tt_jax.ttnn import _derive
-from tt_jax.ttnn._storage import Storage
 from tt_jax.ttnn._operations import CREATION
+from tt_jax.ttnn._storage import Storage
 from tt_jax.ttnn.device import Device, close_observers, require_device
 from tt_jax.ttnn.tensor import Tensor
 
