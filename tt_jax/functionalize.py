@@ -88,4 +88,4 @@ def _mapped(function: Callable[[Any], Any], value: Any) -> Any:
     children, structure = jax.tree_util.tree_flatten(value, is_leaf=lambda x: x is not value)
     if jax.tree_util.treedef_is_leaf(structure):
         return value
-    return structure.unflatten([function(child) for child in children])
+    return jax.tree_util.tree_unflatten(structure, [function(child) for child in children])

@@ -59,6 +59,7 @@ from tt_jax.ttnn.config import save_config_to_json_file as save_config_to_json_f
 from tt_jax.ttnn.core import is_sharded as is_sharded
 from tt_jax.ttnn.decorators import get_fallback_function as get_fallback_function
 from tt_jax.ttnn.decorators import get_golden_function as get_golden_function
+from tt_jax.ttnn.decorators import pearson_correlation_coefficient as pearson_correlation_coefficient
 from tt_jax.ttnn.decorators import query_registered_operations as query_registered_operations
 from tt_jax.ttnn.device import *
 from tt_jax.ttnn.device import Device as Device
@@ -105,7 +106,6 @@ from tt_jax.ttnn import operations as operations  # noqa: E402
 from tt_jax.ttnn import tracer as tracer  # noqa: E402
 from tt_jax.ttnn import transformer as transformer  # noqa: E402
 from tt_jax.ttnn import types as types  # noqa: E402
-from tt_jax.ttnn.golden import pearson_correlation_coefficient as pearson_correlation_coefficient  # noqa: E402
 from tt_jax.ttnn.group_norm_parameters import *  # noqa: E402
 
 globals().update(_not_modelled.refusing("ttnn", _not_modelled.NAMES, globals()))

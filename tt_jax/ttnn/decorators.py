@@ -45,6 +45,13 @@ def has_golden_function(operation: Any) -> bool:
     return _given_golden(operation) is not None or _name(operation) in GOLDEN
 
 
+def pearson_correlation_coefficient(expected: Any, actual: Any) -> float:
+    """The correlation of two tensors (torch's or ttnn's); 1 for equal ones. Needs torch."""
+    from tt_jax.ttnn.golden import pearson_correlation_coefficient as correlation
+
+    return correlation(expected, actual)
+
+
 def get_fallback_function(operation: Any) -> Callable[..., Any]:
     """`operation` by way of torch: its tensors go to the host, the golden function runs, and the result comes back.
 

@@ -1,5 +1,11 @@
 """`ttnn.operations.activations`."""
 
-from tt_jax.ttnn.golden import golden_for_activation as get_golden_function_for_activation
+from collections.abc import Callable
+from typing import Any
 
-__all__ = ["get_golden_function_for_activation"]
+
+def get_golden_function_for_activation(activation: Any) -> Callable[..., Any]:
+    """The golden function of a fused activation: a name, a UnaryOpType or a UnaryWithParam."""
+    from tt_jax.ttnn.golden import golden_for_activation
+
+    return golden_for_activation(activation)
