@@ -33,18 +33,8 @@ def command_queue(cq_id: int) -> Iterator[None]:
     yield
 
 
-def ReadDeviceProfiler(device: Device, *arguments: Any, **options: Any) -> None:  # noqa: N802 - ttnn's name
-    """Nothing to read: time on the device is not modelled."""
-    require_device("ReadDeviceProfiler", device)
-
-
-DumpDeviceProfiler = ReadDeviceProfiler
-
-
 __all__ = [
-    "DumpDeviceProfiler",
     "MeshEvent",
-    "ReadDeviceProfiler",
     "command_queue",
     "event_synchronize",
     "record_event",

@@ -21,11 +21,12 @@ def ReadDeviceProfiler(device: Any, *arguments: Any, **options: Any) -> None:  #
     """Accepted: there are no cycles to count, so no profile."""
 
 
-read_device_profiler = ReadDeviceProfiler
+DumpDeviceProfiler = read_device_profiler = ReadDeviceProfiler
 
 __all__ = [
     "DisableMemoryReports",
     "DisablePersistentKernelCache",
+    "DumpDeviceProfiler",
     "EnableMemoryReports",
     "EnablePersistentKernelCache",
     "ReadDeviceProfiler",
