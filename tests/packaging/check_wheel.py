@@ -58,7 +58,7 @@ SCRIPT = """
 import numpy, ttnn
 with ttnn.manage_device(device_id=0) as device:
     x = ttnn.from_numpy(numpy.ones((32, 32)), ttnn.bfloat16, layout=ttnn.TILE_LAYOUT, device=device)
-    print(ttnn.to_numpy(x @ x).sum())
+    print(ttnn.to_numpy(x @ x).astype(numpy.float32).sum())
 """
 
 
