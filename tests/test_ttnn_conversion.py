@@ -11,6 +11,7 @@ import tt_jax as tt
 import tt_jax.ttnn as ttnn
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.torch
 
 ROW_MAJOR, TILE = ttnn.ROW_MAJOR_LAYOUT, ttnn.TILE_LAYOUT
 EXACT = [ttnn.uint8, ttnn.uint16, ttnn.uint32, ttnn.int32, ttnn.int8, ttnn.float32, ttnn.bfloat16]
