@@ -18,7 +18,7 @@ from tt_jax.memory import Buffer, BufferType
 from tt_jax.tensor import Tensor as FunctionalTensor
 from tt_jax.ttnn import _derive
 from tt_jax.ttnn.device import Device, release_observers
-from tt_jax.ttnn.tensor import Tensor
+from tt_jax.ttnn.tensor import Tensor, tensors_in
 
 Node = dict[str, Any]
 
@@ -113,7 +113,7 @@ class _Capture:
 
     def intercept(self, operation: Any, args: Any, kwargs: Any, proceed: Any) -> Any:
         name = operation.python_fully_qualified_name
-        inputs = [self.tensor(x) for x in _tensors((args, kwargs)) if x.is_allocated()]
+        inputs = [self.tensor(x) for x in tensors_in((args, kwargs)) if x.is_allocated()]
         function = self.start(name, [*args, *(f"{key}={value}" for key, value in kwargs.items())])
         self.nodes[function]["input_tensors"] = inputs
         for counter in inputs:
@@ -124,17 +124,9 @@ class _Capture:
             self.end(name)
             raise
         end = self.end(name)
-        for x in _tensors(output):
+        for x in tensors_in(output):
             self.connect(end, self.tensor(x))
         return output
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, dict):
-        return _tensors(list(value.values()))
-    return [x for y in value for x in _tensors(y)] if isinstance(value, list | tuple) else []
 
 
 _captures: list[_Capture] = []

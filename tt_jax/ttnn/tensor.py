@@ -14,7 +14,7 @@ from tt_jax.choice import Choice
 from tt_jax.dtypes import DataType
 from tt_jax.errors import ArgumentError, DeallocatedError
 from tt_jax.layout import Layout
-from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig
+from tt_jax.memory import MemoryConfig
 from tt_jax.tensor import TensorSpec
 from tt_jax.tile import Tile
 from tt_jax.ttnn._storage import HOST_BUFFER, Storage
@@ -343,6 +343,10 @@ def host_tensor(array: Any, spec: TensorSpec) -> Tensor:
     return Tensor._of(Storage(None, core.Tensor(array, spec, HOST_BUFFER)), spec)
 
 
-def placement(memory_config: MemoryConfig | None) -> MemoryConfig:
-    """`memory_config`, interleaved DRAM if it is None."""
-    return DRAM_MEMORY_CONFIG if memory_config is None else memory_config
+def tensors_in(value: Any) -> list[Tensor]:
+    """The ttnn tensors in nested lists, tuples and dicts."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, dict):
+        return tensors_in(list(value.values()))
+    return [x for y in value for x in tensors_in(y)] if isinstance(value, list | tuple) else []

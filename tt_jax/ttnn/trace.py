@@ -16,7 +16,7 @@ from tt_jax.ttnn import _derive
 from tt_jax.ttnn._operations import CREATION
 from tt_jax.ttnn._storage import Storage
 from tt_jax.ttnn.device import Device, close_observers, require_device
-from tt_jax.ttnn.tensor import Tensor
+from tt_jax.ttnn.tensor import Tensor, tensors_in
 
 _ids = itertools.count()
 
@@ -43,6 +43,7 @@ class _Trace:
     def __init__(self, device: Device):
         self.device = device
         self.steps: list[_Step] = []
+        self.written: dict[Buffer, None] = {}
         self.storages: dict[Buffer, weakref.ref[Storage]] = {}
         self.run: Callable[..., Any] | None = None
         self.reads: tuple[Buffer, ...] = ()
@@ -54,11 +55,13 @@ class _Trace:
         if active_cache() is not self.device.program_cache:
             return
         taken = tuple((x.buffer, x.spec.shape, None) if isinstance(x, FunctionalTensor) else (None, (), x) for x in inputs)
-        self.steps.append(_Step(made.kernel, taken, tuple(y.buffer for y in outputs)))
+        buffers = tuple(y.buffer for y in outputs)
+        self.steps.append(_Step(made.kernel, taken, buffers))
+        self.written.update(dict.fromkeys(buffers))
 
     def intercept(self, operation: Any, args: Any, kwargs: Any, proceed: Callable[..., Any]) -> Any:
         name = operation.python_fully_qualified_name
-        here = [x for x in tensors((args, kwargs)) if x.device() is self.device]
+        here = [x for x in tensors_in((args, kwargs)) if x.device() is self.device]
         if here and name in ("ttnn.to_torch", "ttnn.from_device", "ttnn.to_numpy"):
             raise TTError(
                 f"{name}: reads are not possible during trace capture; read after end_trace_capture and execute_trace"
@@ -66,11 +69,10 @@ class _Trace:
         if here and (name == "ttnn.copy_host_to_device_tensor" or name.rpartition(".")[2] in CREATION):
             raise TTError(f"{name}: {_NO_WRITES}")
         self._hold(here)
-        known = {x._storage.buffer for x in here} | {buffer for step in self.steps for buffer in step.outputs}
+        given = {x._storage.buffer for x in here}
         output = proceed(args, kwargs)
-        made = [x for x in tensors(output) if x.device() is self.device]
-        written = {buffer for step in self.steps for buffer in step.outputs}
-        if any(x._storage.buffer not in known | written for x in made):
+        made = [x for x in tensors_in(output) if x.device() is self.device]
+        if any(x._storage.buffer not in given and x._storage.buffer not in self.written for x in made):
             raise TTError(f"{name}: {_NO_WRITES}")
         self._hold(made)
         return output
@@ -91,7 +93,7 @@ class _Trace:
                     read[buffer] = None
             written.update(step.outputs)
         self.reads = tuple(read)
-        self.writes = tuple(dict.fromkeys(b for step in self.steps for b in step.outputs))
+        self.writes = tuple(self.written)
 
         def replay(*arrays: Any) -> tuple[Any, ...]:
             held = dict(zip(self.reads, arrays, strict=True))
@@ -107,15 +109,6 @@ class _Trace:
         reference = self.storages.get(buffer)
         storage = reference() if reference is not None else None
         return storage if storage is not None and storage.buffer == buffer else None
-
-
-def tensors(value: Any) -> list[Tensor]:
-    """The ttnn tensors in nested lists, tuples and dicts."""
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, dict):
-        return tensors(list(value.values()))
-    return [x for y in value for x in tensors(y)] if isinstance(value, list | tuple) else []
 
 
 _capturing: dict[int, _Trace] = {}
