@@ -56,7 +56,7 @@ def test_another_memory_state_is_another_program(rng, memory):
 
 def test_out_of_memory_under_jit_is_an_ordinary_exception():
     memory = tt.MemoryState.create(tt.N150, worker_l1_size=1024)
-    with pytest.raises(tt.OutOfMemoryError, match="L1 of n150 cannot take"):
+    with pytest.raises(tt.OutOfMemoryError, match="on n150 cannot place"):
         jax.jit(optimized)(memory, *arrays(np.random.default_rng(0)))
 
 

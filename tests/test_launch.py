@@ -7,7 +7,8 @@ import pytest
 import tt_jax as tt
 from programs import counts
 from tt_jax import transformer
-from tt_jax.program import Footprint, Operation, launch
+from tt_jax.footprint import all_cores, footprint
+from tt_jax.program import Operation, launch
 
 TILE, DRAM, L1 = tt.TILE_LAYOUT, tt.DRAM_MEMORY_CONFIG, tt.L1_MEMORY_CONFIG
 ONE_CORE = tt.CoreGrid(y=1, x=1)
@@ -70,12 +71,12 @@ FAILURES = {
     ),
     "output": (
         tt.OutOfMemoryError,
-        "L1 of n150 cannot take 4,096 B",
+        "on n150 cannot place 64x64 float32 TILE in L1: it takes 4,096 B",
         lambda m, t: tt.typecast(fill_l1(m, 2048), t["x"], tt.float32, memory_config=L1),
     ),
     "second of three outputs": (
         tt.OutOfMemoryError,
-        "L1 of n150",
+        "on n150 cannot place",
         lambda m, t: transformer.split_query_key_value_and_split_heads(
             fill_l1(m, 2048), t["qkv"], num_heads=2, memory_config=L1
         ),
@@ -87,12 +88,12 @@ FAILURES = {
     ),
     "activation's output": (
         tt.OutOfMemoryError,
-        "L1 of n150",
+        "on n150 cannot place",
         lambda m, t: tt.linear(fill_l1(m, 2048), t["x"], t["x"], activation="relu", memory_config=L1),
     ),
     "clash": (
         tt.L1ClashError,
-        r"matmul: its program keeps 28,928 B of circular buffers on cores \(0, 0\) to \(0, 0\), up to address 134,752",
+        r"matmul: its program keeps 28,928 B of dataflow buffers on cores \(0, 0\) to \(0, 0\), up to address 134,752",
         lambda m, t: tt.matmul(
             fill_l1(m, 29_000), t["wide"], t["tall"], dtype=tt.bfloat8_b, memory_config=L1, core_grid=ONE_CORE
         ),
@@ -136,7 +137,7 @@ FOOTPRINTS = {
     "beyond L1": (1_393_313, r"1,393,313 B of circular buffers on cores \(0, 0\) to \(7, 6\), .* but L1 ends at 1,499,136"),
     "into the output": (
         1_391_265,
-        r"up to address 1,497,089, but L1 is allocated down to 1,497,088, by its own output\. .* 1 B per bank",
+        r"up to address 1,497,089, but L1 is allocated down to 1,497,088, by its own output\. .* 1 B per core",
     ),
 }
 
@@ -146,12 +147,12 @@ def test_footprints_are_checked_when_the_outputs_have_their_place(cache, size, t
     memory, x = abstract(tt.MemoryState.create(tt.N150), (32, 32))
     seen = []
 
-    def footprint(attributes, specs, before):
+    def fitted(attributes, specs, before):
         seen.append(before)
-        return Footprint(size, (7, 6))
+        return footprint(before.device, (size,), all_cores(8, 7), kind="circular")
 
     with pytest.raises(tt.L1ClashError, match=text):
-        launch(memory, probe(footprint=footprint), (x,), L1)
+        launch(memory, probe(fitted_footprint=fitted), (x,), L1)
     assert seen == [memory]
     assert counts(cache) == (0, 0, 0)
 
@@ -159,18 +160,18 @@ def test_footprints_are_checked_when_the_outputs_have_their_place(cache, size, t
 @pytest.mark.parametrize("size", [None, 0, 1_391_264])
 def test_footprints_may_reach_up_to_the_lowest_buffer(cache, size):
     memory, x = abstract(tt.MemoryState.create(tt.N150), (32, 32))
-    footprint = lambda attributes, specs, before: None if size is None else Footprint(size, (0, 0))
-    after, (y,) = launch(memory, probe(footprint=footprint), (x,), L1)
+    kept = lambda attributes, specs, device: None if size is None else footprint(device, (size,))
+    after, (y,) = launch(memory, probe(footprint=kept), (x,), L1)
     assert y.address == 105_824 + 1_391_264 and after.is_live(y.buffer)
     assert counts(cache) == (1, 0, 1)
 
 
 def test_a_footprint_that_is_wrong_is_wrong_on_a_hit_too(cache):
     memory, x = abstract(tt.MemoryState.create(tt.N150), (32, 32))
-    operation = probe(footprint=lambda attributes, specs, before: Footprint(1_000_000, (0, 0)))
+    operation = probe(footprint=lambda attributes, specs, device: footprint(device, (1_000_000,)))
     launch(memory, operation, (x,), DRAM)
     full = fill_l1(memory, 900_000)
-    with pytest.raises(tt.L1ClashError, match="1,000,000 B of circular buffers"):
+    with pytest.raises(tt.L1ClashError, match="1,000,000 B of dataflow buffers"):
         launch(full, operation, (x,), DRAM)
     assert counts(cache) == (1, 0, 1)
 
@@ -182,8 +183,8 @@ def test_validation_comes_before_liveness_before_allocation_before_the_footprint
         tt.matmul(tt.deallocate(full, x), x, x, memory_config=L1)
     with pytest.raises(tt.DeallocatedError, match="add: input 0"):
         tt.add(tt.deallocate(full, x), x, x, memory_config=L1)
-    with pytest.raises(tt.OutOfMemoryError, match="L1 of n150 cannot take"):
-        launch(full, probe(footprint=lambda attributes, specs, before: Footprint(2**21, (0, 0))), (x,), L1)
+    with pytest.raises(tt.OutOfMemoryError, match="on n150 cannot place 64x160 bfloat16 TILE in L1"):
+        launch(full, probe(footprint=lambda attributes, specs, device: footprint(device, (2**21,))), (x,), L1)
     assert counts(cache) == (0, 0, 0)
 
 

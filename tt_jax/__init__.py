@@ -75,8 +75,8 @@ from tt_jax.operations import *
 from tt_jax.ops.creation import deallocate as deallocate
 from tt_jax.ops.creation import from_array as from_array
 from tt_jax.ops.creation import to_array as to_array
-from tt_jax.program import ProgramCache as ProgramCache
 from tt_jax.program import active_cache as active_cache
+from tt_jax.program_cache import ProgramCache as ProgramCache
 from tt_jax.program_configs import *
 from tt_jax.tensor import Tensor as Tensor
 from tt_jax.tensor import TensorSpec as TensorSpec

@@ -6,9 +6,10 @@ from typing import Any
 
 import jax
 
+from tt_jax.context import active
 from tt_jax.errors import ArgumentError
 from tt_jax.memory import MemoryState
-from tt_jax.program import active_cache, require_memory
+from tt_jax.program import require_memory
 from tt_jax.tensor import Tensor
 
 
@@ -34,7 +35,7 @@ def functionalize(program: Callable[..., Any]) -> Callable[..., tuple[MemoryStat
 
         require_memory(getattr(program, "__name__", "functionalize"), memory)
         cell = devices.Device(memory.device, memory, is_functional=True)
-        cell.program_cache = active_cache()
+        cell.context = active.get()
         borrowed: dict[Any, Storage] = {}  # one for each buffer: a tensor and its view, or one passed twice, share it
         returned: list[Storage] = []
 

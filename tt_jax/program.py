@@ -5,29 +5,25 @@ that its program takes while it runs. `launch` does the rest, in one place and o
 memory state, the program cache and the inputs as they were.
 """
 
-import contextvars
 import dataclasses
 import functools
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 from jax import Array
 
+from tt_jax import shortage
+from tt_jax.context import active
 from tt_jax.devices import DeviceProfile
-from tt_jax.errors import ArgumentError, DeallocatedError, L1ClashError, TTError
+from tt_jax.errors import ArgumentError, DeallocatedError, OutOfMemoryError, TTError
+from tt_jax.events import Event, Launch, observers, tell
+from tt_jax.footprint import Footprint
 from tt_jax.memory import Buffer, BufferType, MemoryState
+from tt_jax.program_cache import ProgramCache
 from tt_jax.tensor import Tensor, TensorSpec
 
 Specs = tuple[TensorSpec | None, ...]
-
-
-class Footprint(NamedTuple):
-    """Static buffers of a program: `size` bytes from the L1 base of each core of the rectangle from (0, 0) to `last_core`."""
-
-    size: int
-    last_core: tuple[int, int]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,15 +35,31 @@ class Operation:
         output_specs: `(attributes, specs) -> specs of the outputs`; raises ArgumentError.
         kernel: `(attributes, specs, *arrays) -> arrays of the outputs`.
         in_place: index of the input whose buffer takes the (only) output, None for a new buffer.
-        footprint: `(attributes, specs, memory before the launch) -> Footprint`, or None where it is not known; then
-            nothing is checked.
+        moves: the first input's buffer is freed before the output is allocated, which may overlap it.
+        footprint: `(attributes, specs, device) -> Footprint`, or None where it is not known; then nothing is checked.
+        fitted_footprint: the same, `(attributes, specs, memory before the launch)`, of an operation that chooses its program by the
+            L1 that is free.
+        entry: `(attributes, specs) -> what the device's key has of each input`, where it has less than the spec: programs that
+            agree in it are one entry of the program cache.
+        work: `(attributes, specs) -> Work`, of operations that multiply matrices.
     """
 
     name: str
     output_specs: Callable[[Any, Any], tuple[TensorSpec, ...]]
     kernel: Callable[..., tuple[Array, ...]]
     in_place: int | None = None
-    footprint: Callable[[Any, Any, MemoryState], Footprint | None] | None = None
+    moves: bool = False
+    footprint: Callable[[Any, Any, DeviceProfile], Footprint | None] | None = None
+    fitted_footprint: Callable[[Any, Any, MemoryState], Footprint | None] | None = None
+    entry: Callable[[Any, Any], tuple[Hashable, ...]] | None = None
+    work: Callable[[Any, Any], "Work"] | None = None
+
+
+class Work(NamedTuple):
+    """What the matrix engines of an operation do: `flops`, and phases per product (1 for LoFi to 4 for HiFi4)."""
+
+    flops: int
+    phases: int
 
 
 @functools.lru_cache(maxsize=4096)
@@ -61,103 +73,25 @@ def _jitted(operation: Operation, attributes: Hashable, specs: Specs) -> Callabl
 class Program:
     """An operation made ready for one set of specs and attributes on one device: output specs, block sizes, compiled kernel."""
 
-    __slots__ = ("abstract", "footprint", "kernel", "outputs", "placements")
+    __slots__ = ("abstract", "entry", "fitted_footprint", "footprint", "kernel", "outputs", "placements")
 
-    def __init__(self, device: DeviceProfile, operation: Operation, attributes: Hashable, specs: Specs):
+    def __init__(self, key: tuple[Any, ...]):
+        operation, attributes, device, *inputs = key
+        specs = tuple(inputs)
         self.outputs = operation.output_specs(attributes, specs)
         self.placements = [(spec.memory_config.buffer_type, spec.bytes_per_bank(device)) for spec in self.outputs]
         self.abstract = tuple(jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier) for spec in self.outputs)
         self.kernel = _jitted(operation, attributes, specs)
-        self.footprint = operation.footprint and functools.partial(operation.footprint, attributes, specs)
-
-
-class ProgramCache:
-    """Programs by operation, attributes and input specs: addresses and values are never in the key.
-
-    A hit runs a compiled kernel; a miss builds and compiles one. One cache is active at a time (`active_cache`); `use` makes
-    another one active for a block.
-
-    Attributes:
-        find: `find(key)` is the program of `key`, None if it is not held.
-        hits: launches that found their program.
-        misses: launches that had to build it.
-        misses_allowed: False for a launch without its program to raise TTError (ttnn's `set_program_cache_misses_allowed`).
-    """
-
-    def __init__(self) -> None:
-        self._programs: dict[tuple[Hashable, ...], Program] = {}
-        self.find = self._programs.get
-        self._enabled = True
-        self.hits = 0
-        self.misses = 0
-        self.misses_allowed = True
-
-    def __repr__(self) -> str:
-        state = "" if self._enabled else ", disabled"
-        return f"ProgramCache({self.entries} entries, {self.hits} hits, {self.misses} misses{state})"
-
-    @property
-    def entries(self) -> int:
-        """Programs held."""
-        return len(self._programs)
-
-    @property
-    def is_enabled(self) -> bool:
-        """Whether programs are kept. The cache starts enabled."""
-        return self._enabled
-
-    def enable(self) -> None:
-        """Keep programs from now on; those held stay."""
-        self._enabled = True
-
-    def disable_and_clear(self) -> None:
-        """Drop every program and keep none: each launch builds its program anew."""
-        self._enabled = False
-        self.clear()
-
-    def clear(self) -> None:
-        """Drop every program and set the counts to zero."""
-        self._programs.clear()
-        self.hits = self.misses = 0
-
-    def add(self, key: tuple[Hashable, ...], program: Program) -> None:
-        """Count a miss whose launch succeeded, and keep its program."""
-        self.misses += 1
-        if self._enabled:
-            self._programs[key] = program
-
-    @contextmanager
-    def all_or_nothing(self) -> Iterator[None]:
-        """Forget what a `with` block added if it raises: for operations that launch several programs."""
-        hits, misses, held = self.hits, self.misses, set(self._programs)
-        try:
-            yield
-        except BaseException:
-            self.hits, self.misses = hits, misses
-            for key in self._programs.keys() - held:
-                del self._programs[key]
-            raise
-
-    @contextmanager
-    def use(self) -> Iterator["ProgramCache"]:
-        """Make this the active cache within a `with` block."""
-        token = _active.set(self)
-        try:
-            yield self
-        finally:
-            _active.reset(token)
-
-
-observers: list[Callable[[Operation, Program, Sequence[Any], tuple[Tensor, ...], bool], None]] = []
-"""Called after every launch that succeeded with its operation, program, inputs, outputs and whether the program was cached: for
-recorders, which must not change what they see."""
-
-_active = contextvars.ContextVar("program_cache", default=ProgramCache())  # noqa: B039 - one for the process is meant
+        self.footprint = operation.footprint and operation.footprint(attributes, specs, device)
+        fitted = operation.fitted_footprint
+        self.fitted_footprint = fitted and functools.partial(fitted, attributes, specs)
+        entry = operation.entry
+        self.entry = key if entry is None else (operation, attributes, device, *entry(attributes, specs))
 
 
 def active_cache() -> ProgramCache:
     """The cache that launches use now: the process's own, unless within `ProgramCache.use`."""
-    return _active.get()
+    return active.get().programs
 
 
 def launch(
@@ -189,18 +123,19 @@ def launch(
         specs.append(x.spec if is_tensor else None)  # type: ignore[union-attr]
         arrays.append(array)
         abstract = abstract or type(array) is jax.ShapeDtypeStruct
-    cache = _active.get()
+    context = active.get()
+    cache = context.programs
     key = (operation, attributes, memory.device, *specs)
     program = found = cache.find(key)
     if program is None:
-        if not cache.misses_allowed:
+        program = Program(key)
+        if not cache.misses_allowed and not cache.holds(program.entry):
             raise TTError(f"{operation.name}: no program is cached for {key[3:]}, and misses are forbidden; run it once before")
-        program = Program(memory.device, operation, attributes, tuple(specs))
 
     for i, x in enumerate(inputs):
         if type(x) is Tensor and not memory.is_live(x.buffer):
             require_live(operation.name, memory, x, i)
-    after = memory
+    after = memory.deallocate(inputs[0].buffer) if operation.moves else memory  # type: ignore[union-attr]
     buffers: list[Buffer]
     placements = program.placements
     if operation.in_place is not None:
@@ -211,24 +146,54 @@ def launch(
         placements = placements[1:]
     else:
         buffers = []
+    given = len(buffers)
     for buffer_type, size in placements:
-        after, buffer = after.allocate(buffer_type, size)
+        try:
+            after, buffer = after.allocate(buffer_type, size)
+        except OutOfMemoryError:
+            spec = program.outputs[len(buffers)]
+            raise shortage.out_of_memory(operation.name, memory, after, spec, size, context.origins) from None
         buffers.append(buffer)
-    if program.footprint is not None and (footprint := program.footprint(memory)) is not None:
+    footprint = program.footprint
+    if program.fitted_footprint is not None:
+        footprint = program.fitted_footprint(memory)
+    if footprint is not None:
         end = after.region(BufferType.L1).start + footprint.size
         lowest = after.lowest_occupied(BufferType.L1)
         if end > after.device.l1_size or (lowest is not None and lowest < end):
-            raise _clash(operation, footprint, memory, after)
+            raise shortage.clash(operation.name, footprint, memory, after, context.origins)
 
     values = program.abstract if abstract else program.kernel(*arrays)
     if found is None:
-        cache.add(key, program)
+        is_hit = cache.add(key, program)
     else:
         cache.hits += 1
+        is_hit = True
     outputs = tuple(map(Tensor, values, program.outputs, buffers))  # type: ignore[arg-type]  # values may be abstract
-    for observe in observers:
-        observe(operation, program, inputs, outputs, found is not None)
+    for y in outputs[given:]:
+        context.origins.note(y.buffer, y.spec, operation.name)
+    if observers and not context.is_host:
+        launched = Launch(operation, attributes, program, footprint, is_hit)
+        tell(Event(operation.name, memory, after, inputs, outputs, launched))
     return after, outputs
+
+
+def place(memory: MemoryState, spec: TensorSpec, operation: str) -> tuple[MemoryState, Buffer]:
+    """The memory with room for a tensor of `spec`, which `operation` puts there without a program, and its place.
+
+    Raises OutOfMemoryError; ArgumentError for shards on cores that the device has not.
+    """
+    size = spec.bytes_per_bank(memory.device)
+    context = active.get()
+    try:
+        after, buffer = memory.allocate(spec.memory_config.buffer_type, size)
+    except OutOfMemoryError:
+        raise shortage.out_of_memory(operation, memory, memory, spec, size, context.origins) from None
+    context.origins.note(buffer, spec, operation)
+    if observers and not context.is_host:
+        placed = Tensor(jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier), spec, buffer)  # type: ignore[arg-type]
+        tell(Event(operation, memory, after, outputs=(placed,)))
+    return after, buffer
 
 
 def _given_output(operation: Operation, memory: MemoryState, output: Tensor, spec: TensorSpec) -> Buffer:
@@ -240,26 +205,6 @@ def _given_output(operation: Operation, memory: MemoryState, output: Tensor, spe
     if not memory.is_live(output.buffer):
         raise DeallocatedError(f"{operation.name}: `output_tensor` ({output.spec}) is not allocated in the memory state passed")
     return output.buffer
-
-
-def _clash(operation: Operation, footprint: Footprint, before: MemoryState, after: MemoryState) -> L1ClashError:
-    """The error for a program whose circular buffers reach into live buffers, or beyond L1."""
-    end = after.region(BufferType.L1).start + footprint.size
-    asked = (
-        f"{operation.name}: its program keeps {footprint.size:,} B of circular buffers on cores (0, 0) to "
-        f"{footprint.last_core}, up to address {end:,}, "
-    )
-    if end > after.device.l1_size:
-        return L1ClashError(f"{asked}but L1 ends at {after.device.l1_size:,}. Use a larger core grid or smaller blocks")
-    lowest = after.lowest_occupied(BufferType.L1)
-    assert lowest is not None
-    blame = "" if before.lowest_occupied(BufferType.L1) == lowest else ", by its own output"
-    live = sorted(before.live(BufferType.L1), key=lambda block: -block.size)[:3]
-    listed = "; ".join(f"{block.size:,} B at {block.address:,}" for block in live) or "none"
-    return L1ClashError(
-        f"{asked}but L1 is allocated down to {lowest:,}{blame}. Largest live buffers before it, per bank: {listed}. Free or move to "
-        f"DRAM at least {end - lowest:,} B per bank, the output counted, or use a larger core grid"
-    )
 
 
 def require_memory(operation: str, memory: object) -> None:
@@ -293,6 +238,9 @@ def require_live(operation: str, memory: MemoryState, x: Tensor, position: int =
 
 def free(memory: MemoryState, buffers: Sequence[Buffer]) -> MemoryState:
     """`memory` without `buffers`. Raises DeallocatedError if one is not live, or named twice."""
+    after = memory
     for buffer in buffers:
-        memory = memory.deallocate(buffer)
-    return memory
+        after = after.deallocate(buffer)
+    if observers and not active.get().is_host:
+        tell(Event("deallocate", memory, after))
+    return after

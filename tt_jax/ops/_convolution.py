@@ -19,6 +19,7 @@ from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import MemoryState
 from tt_jax.ops._arguments import require_dtype, require_flags, require_integer, require_options
 from tt_jax.ops._window import require_padding, require_pair
+from tt_jax.program import place
 from tt_jax.tensor import Tensor, TensorSpec
 
 ALLOWED = (bfloat16, float32, bfloat8_b)
@@ -114,7 +115,7 @@ def _prepared(
     memory: MemoryState, source: Tensor, values: Any, geometry: Geometry, spec: TensorSpec
 ) -> tuple[MemoryState, Tensor]:
     """A tensor of `values(source, ...)`: made on the host or by programs that are not counted."""
-    memory, buffer = memory.allocate(spec.memory_config.buffer_type, spec.bytes_per_bank(memory.device))
+    memory, buffer = place(memory, spec, geometry.name)
     if isinstance(source.array, jax.ShapeDtypeStruct):
         array: Any = jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier)
     else:

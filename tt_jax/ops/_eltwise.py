@@ -17,16 +17,19 @@ from jax import Array
 
 from tt_jax.activations import as_activations
 from tt_jax.dtypes import DataType, bfloat16, float32, int32, uint32
+from tt_jax.devices import DeviceProfile
 from tt_jax.errors import ArgumentError, NotModelledError
+from tt_jax.footprint import Footprint, footprint
 from tt_jax.kernels import binary, convert, packer, rounding, unary
 from tt_jax.kernels.eltwise import Engine
 from tt_jax.layout import Layout
-from tt_jax.memory import BufferType, MemoryConfig, MemoryState
+from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_options
 from tt_jax.ops._broadcast import Specs, broadcast_shapes, place
 from tt_jax.ops.layout import tilized, typecast
-from tt_jax.program import Footprint, Operation, active_cache, free, launch, require_tensor
+from tt_jax.program import Operation, active_cache, free, launch, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
+from tt_jax.tile import Tile
 
 Chain = tuple[tuple[str, tuple[float, ...]], ...]
 
@@ -188,34 +191,13 @@ def program(rule: Rule) -> Program:
     kernel, specs = functools.partial(_kernel, rule), functools.partial(_output_specs, rule)
     return Program(
         rule,
-        Operation(rule.name, specs, kernel, footprint=functools.partial(_footprint, rule)),
-        Operation(f"{rule.name}_", functools.partial(_in_place_specs, rule), kernel, in_place=0),
+        Operation(rule.name, specs, kernel, footprint=functools.partial(_footprint, rule), entry=_entry),
+        Operation(f"{rule.name}_", functools.partial(_in_place_specs, rule), kernel, in_place=0, entry=_entry),
     )
 
 
-_ABOVE_ALL_BUFFERS = 192 * 1024
-"""An address of L1 that no program of this file reaches: all keep less than 64 KiB, from an address below 128 KiB."""
-
-
-def _footprint(rule: Rule, attributes: Attributes, specs: Specs, memory: MemoryState) -> Footprint | None:
-    """Two tiles of each tensor, one of a number, on every core (measured for bfloat16 pairs).
-
-    None where it was not measured, and, since this is asked at each launch, where nothing is near.
-    """
-    lowest = memory.lowest_occupied(BufferType.L1)
-    if lowest is None or lowest > _ABOVE_ALL_BUFFERS:
-        placed = attributes.memory_config or (specs[0] or specs[1]).memory_config  # type: ignore[union-attr]
-        if placed.buffer_type is BufferType.DRAM:
-            return None
-    size = _buffers(rule, attributes, specs)
-    if size is None:
-        return None
-    columns, rows = memory.device.grid
-    return Footprint(size, (columns - 1, rows - 1))
-
-
-@functools.lru_cache(maxsize=1024)
-def _buffers(rule: Rule, attributes: Attributes, specs: Specs) -> int | None:
+def _footprint(rule: Rule, attributes: Attributes, specs: Specs, device: DeviceProfile) -> Footprint | None:
+    """Two tiles of each tensor, one of a number, on every core (measured for bfloat16 pairs). None where it was not measured."""
     tensors = [spec for spec in specs if spec is not None]
     (result,) = _output_specs(rule, attributes, specs)
     plain = not (attributes.activations or attributes.a_activations or attributes.b_activations)
@@ -223,8 +205,28 @@ def _buffers(rule: Rule, attributes: Attributes, specs: Specs) -> int | None:
     tiled = all(spec.layout is Layout.TILE and not spec.memory_config.is_sharded() for spec in (*tensors, result))
     if not (plain and tiled and len(ends) == 1):
         return None
-    number = tensors[0].page_size if len(tensors) == 1 else 0
-    return 2 * sum(spec.page_size for spec in (*tensors, result)) + number
+    number = (tensors[0].page_size,) if len(tensors) == 1 else ()
+    return footprint(device, (*(2 * spec.page_size for spec in (*tensors, result)), *number), kind="circular")
+
+
+class EntryPart(NamedTuple):
+    """What the device's key has of an operand: not its shape, only along which of the last two dimensions it is repeated."""
+
+    dtype: DataType
+    layout: Layout
+    memory_config: MemoryConfig
+    tile: Tile
+    is_repeated: tuple[bool, bool]
+
+
+def _entry(attributes: Attributes, specs: Specs) -> tuple[EntryPart | None, ...]:
+    """Source: programs_*.json.gz (measured)."""
+    ends = [((1, 1) + spec.shape)[-2:] for spec in specs if spec is not None]
+    high, wide = (max(sizes) for sizes in zip(*ends, strict=True))
+    return tuple(
+        spec and EntryPart(spec.dtype, spec.layout, spec.memory_config, spec.tile, (end[0] != high, end[1] != wide))
+        for spec, end in zip(specs, ends if len(ends) == 2 else ends * 2, strict=True)
+    )
 
 
 def attributes_of(

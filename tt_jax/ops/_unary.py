@@ -7,15 +7,18 @@ import numpy as np
 from jax import Array
 
 from tt_jax.activations import UnaryOpType, UnaryWithParam, as_activation
+from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import FLOATS, DataType, float32
 from tt_jax.errors import ArgumentError, NotModelledError
+from tt_jax.footprint import Footprint, footprint
 from tt_jax.kernels import packer, unary, unary_integer
 from tt_jax.layout import Layout
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_options
 from tt_jax.ops._support import Support
-from tt_jax.program import Footprint, Operation, launch, require_tensor
+from tt_jax.program import Operation, launch, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
+from tt_jax.tile import Tile
 
 
 class UnaryAttributes(NamedTuple):
@@ -68,18 +71,31 @@ def _kernel(attributes: UnaryAttributes, specs: tuple[TensorSpec], x: Array) -> 
     return (packer.pack(dst, dtype.kernel_name),)  # type: ignore[arg-type]
 
 
-def _footprint(attributes: UnaryAttributes, specs: tuple[TensorSpec], memory: MemoryState) -> Footprint | None:
+def _footprint(attributes: UnaryAttributes, specs: tuple[TensorSpec], device: DeviceProfile) -> Footprint | None:
     """Two tiles of the input and two of the output on every core. Source: errors_*.json.gz (measured for bfloat16 in DRAM)."""
     (spec,) = specs
     sharded = any(config is not None and config.is_sharded() for config in (spec.memory_config, attributes.memory_config))
     if spec.layout is not Layout.TILE or sharded:
         return None
-    x, y = memory.device.grid
-    return Footprint(2 * (spec.dtype.tile_bytes + (attributes.dtype or spec.dtype).tile_bytes), (x - 1, y - 1))
+    return footprint(device, (2 * spec.dtype.tile_bytes, 2 * (attributes.dtype or spec.dtype).tile_bytes))
 
 
-UNARY = Operation("unary", _output_specs, _kernel, footprint=_footprint)
-UNARY_IN_PLACE = Operation("unary", _output_specs, _kernel, in_place=0, footprint=_footprint)
+class EntryPart(NamedTuple):
+    """What the device's key has of the input: not its shape. Source: programs_*.json.gz (measured)."""
+
+    dtype: DataType
+    layout: Layout
+    memory_config: MemoryConfig
+    tile: Tile
+
+
+def _entry(attributes: UnaryAttributes, specs: tuple[TensorSpec]) -> tuple[EntryPart]:
+    (spec,) = specs
+    return (EntryPart(spec.dtype, spec.layout, spec.memory_config, spec.tile),)
+
+
+UNARY = Operation("unary", _output_specs, _kernel, footprint=_footprint, entry=_entry)
+UNARY_IN_PLACE = Operation("unary", _output_specs, _kernel, in_place=0, footprint=_footprint, entry=_entry)
 
 
 def output_options(

@@ -15,7 +15,7 @@ from tt_jax.kernels import block_float, rounding
 from tt_jax.layout import Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_options
-from tt_jax.program import free, require_memory, require_tensor
+from tt_jax.program import free, place, require_memory, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
 # The largest float32 that an unsigned integer of so many bytes holds.
@@ -117,7 +117,7 @@ def from_array(
     if dtype.is_block_float and source.ndim == 0:
         raise ArgumentError(f"from_array: {dtype.kernel_name} shares exponents along the last axis, and a scalar has none")
     spec = TensorSpec(tuple(source.shape), dtype, layout, memory_config)
-    memory, buffer = memory.allocate(memory_config.buffer_type, spec.bytes_per_bank(memory.device))
+    memory, buffer = place(memory, spec, "from_array")
     if isinstance(source, jax.ShapeDtypeStruct):
         return memory, Tensor(jax.ShapeDtypeStruct(spec.shape, dtype.carrier), spec, buffer)  # type: ignore[arg-type]
     return memory, Tensor(_to_carrier(source, dtype), spec, buffer)

@@ -18,7 +18,7 @@ from tt_jax.layout import Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_integer, require_integers, require_options
 from tt_jax.ops.creation import as_array, from_array, scalar
-from tt_jax.program import require_memory, require_tensor
+from tt_jax.program import place, require_memory, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
 __all__ = [
@@ -44,9 +44,9 @@ def made_spec(
     return TensorSpec(shape, dtype or bfloat16, layout or Layout.ROW_MAJOR, memory_config or DRAM_MEMORY_CONFIG)
 
 
-def made(memory: MemoryState, spec: TensorSpec, values: Callable[[], Array]) -> tuple[MemoryState, Tensor]:
+def made(operation: str, memory: MemoryState, spec: TensorSpec, values: Callable[[], Array]) -> tuple[MemoryState, Tensor]:
     """A new tensor of `spec`; its `values` are computed after it is allocated, since it may not fit."""
-    memory, buffer = memory.allocate(spec.memory_config.buffer_type, spec.bytes_per_bank(memory.device))
+    memory, buffer = place(memory, spec, operation)
     return memory, Tensor(values(), spec, buffer)
 
 
@@ -56,7 +56,7 @@ def _filled(
     require_memory(operation, memory)
     if output is None:
         number = scalar(operation, "fill_value", value, spec.dtype)
-        return made(memory, spec, lambda: jnp.full(spec.shape, number))
+        return made(operation, memory, spec, lambda: jnp.full(spec.shape, number))
     if require_tensor(operation, "optional_tensor", output).shape != spec.shape:
         raise ArgumentError(f"{operation}: `optional_tensor` is {output.spec}, but shape {spec.shape} is asked for")
     if not memory.is_live(output.buffer):

@@ -14,6 +14,7 @@ from tt_jax.compute import ComputeKernelConfig, CoreGrid, MathFidelity
 from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import FLOATS, DataType, float32, uint32
 from tt_jax.errors import ArgumentError, NotModelledError
+from tt_jax.footprint import Footprint, all_cores, footprint
 from tt_jax.kernels import matmul as kernel
 from tt_jax.machine import multiplies_bfloat16
 from tt_jax.memory import BufferType, MemoryConfig, MemoryState
@@ -30,7 +31,7 @@ from tt_jax.ops.matmul_program import (
     partial_dtype,
 )
 from tt_jax.ops.matmul_sharding import output_config
-from tt_jax.program import Footprint, Operation
+from tt_jax.program import Operation
 from tt_jax.program_configs import MatmulProgramConfig
 from tt_jax.tensor import TensorSpec
 from tt_jax.tile import Tile
@@ -217,10 +218,10 @@ def _footprint(attributes: Matmul, specs: tuple[TensorSpec, ...], memory: Memory
         return None
     partial = partial_dtype(problem.k, blocks.inner, out, compute.fp32_dest_acc_en, compute.packer_l1_acc)
     size = footprint_bytes(problem, blocks, in0, in1, out, bias, partial)
-    return Footprint(size, (used.x - 1, used.y - 1))
+    return footprint(memory.device, (size,), all_cores(used.x, used.y))
 
 
-MATMUL = Operation("matmul", _output_specs, _kernel, footprint=_footprint)
+MATMUL = Operation("matmul", _output_specs, _kernel, fitted_footprint=_footprint)
 
 
 def default_matmul_config(

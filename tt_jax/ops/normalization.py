@@ -6,15 +6,17 @@ from typing import Any, Literal, NamedTuple
 from jax import Array
 
 from tt_jax.compute import ComputeKernelConfig, MathFidelity
+from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import bfloat8_b, bfloat16, float32
 from tt_jax.errors import ArgumentError
+from tt_jax.footprint import Footprint, footprint
 from tt_jax.kernels import normalization as kernel
 from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.normalization_configs import LayerNormProgramConfig, LayerNormShardedMultiCoreProgramConfig
 from tt_jax.ops._arguments import require_dtype, require_options, resolve_compute
 from tt_jax.ops._support import Support
-from tt_jax.program import Footprint, Operation, launch, require_memory, require_tensor
+from tt_jax.program import Operation, launch, require_memory, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
 __all__ = ["layer_norm", "rms_norm"]
@@ -102,7 +104,7 @@ def _kernel(attributes: _Norm, specs: tuple[TensorSpec, ...], x: Array, *rest: A
     return (y,)
 
 
-def _footprint(attributes: _Norm, specs: tuple[TensorSpec, ...], memory: MemoryState) -> Footprint | None:
+def _footprint(attributes: _Norm, specs: tuple[TensorSpec, ...], device: DeviceProfile) -> Footprint | None:
     """The least that the program keeps when it streams the input: 58 tiles for layer norm, 55 for RMS norm.
 
     Source: the recorded clashes of bfloat16 tensors 64 tiles wide, without weights. It is taken for inputs of multiples of 8 tiles, the
@@ -116,8 +118,7 @@ def _footprint(attributes: _Norm, specs: tuple[TensorSpec, ...], memory: MemoryS
         or x.layout is not Layout.TILE
     ):
         return None
-    columns, rows = memory.device.grid
-    return Footprint((58 if attributes.name == "layer_norm" else 55) * 2048, (columns - 1, rows - 1))
+    return footprint(device, ((58 if attributes.name == "layer_norm" else 55) * 2048,), is_exact=False)
 
 
 _NORMS = {name: Operation(name, _specs, _kernel, footprint=_footprint) for name in ("layer_norm", "rms_norm")}

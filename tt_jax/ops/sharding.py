@@ -54,7 +54,7 @@ def _target(attributes: _Target, specs: Any) -> tuple[TensorSpec, ...]:
 
 
 _COPY = Operation("copy", _target, _kernel)
-_MOVE = Operation("move", _target, _kernel, in_place=0)
+_MOVE = Operation("move", _target, _kernel, moves=True)
 _TO_SHARDED = Operation("interleaved_to_sharded", _target, _kernel)
 _TO_INTERLEAVED = Operation("sharded_to_interleaved", _target, _kernel)
 _RESHARD = Operation("reshard", _target, _kernel)
@@ -354,10 +354,9 @@ def reallocate(memory: MemoryState, tensor: Tensor, memory_config: MemoryConfig 
     x = require_tensor("reallocate", "tensor", tensor)
     require_options("reallocate", memory_config=memory_config)
     spec = x.spec.replace(memory_config=memory_config or x.memory_config)
+    require_live("reallocate", memory, x)
     freed = memory.deallocate(x.buffer)
-    after, buffer = freed.allocate(spec.memory_config.buffer_type, spec.bytes_per_bank(memory.device))
-    if buffer == x.buffer and spec == x.spec:
-        return after, x
-    # The copy computes in place: where the block comes to lie it may overlap the old one, as a move on the device does.
-    _, (moved,) = launch(memory, _MOVE, (x,), _Target(spec))
-    return after, Tensor(moved.array, spec, buffer)
+    if spec == x.spec and freed.allocate(x.buffer.buffer_type, x.buffer.size)[1] == x.buffer:
+        return memory, x
+    memory, (moved,) = launch(memory, _MOVE, (x,), _Target(spec))
+    return memory, moved

@@ -6,8 +6,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from tt_jax.compute import ComputeKernelConfig
+from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import bfloat8_b, bfloat16, float32
 from tt_jax.errors import ArgumentError
+from tt_jax.footprint import Footprint, footprint
 from tt_jax.kernels import packer
 from tt_jax.kernels import softmax as kernel
 from tt_jax.layout import TILE_SIZE, Layout
@@ -25,7 +27,7 @@ from tt_jax.ops._arguments import (
 )
 from tt_jax.ops._support import Support
 from tt_jax.ops.layout import tilized
-from tt_jax.program import Footprint, Operation, active_cache, free, launch, require_memory, require_tensor
+from tt_jax.program import Operation, active_cache, free, launch, require_memory, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
 __all__ = [
@@ -163,7 +165,7 @@ def _masked_kernel(
     return (kernel.scale_mask_softmax(x, attributes.scale, read, **options),)
 
 
-def _footprint(attributes: Any, specs: tuple[TensorSpec, ...], memory: MemoryState) -> Footprint | None:
+def _footprint(attributes: Any, specs: tuple[TensorSpec, ...], device: DeviceProfile) -> Footprint | None:
     """The least that the program keeps: 11 tiles, with a mask 17. A sharded program works in its shards: nothing is checked.
 
     Source: the recorded clashes. Of bfloat16 tensors 6 and 4 tiles wide the programs keep 25 and 23 tiles, with a mask 47 and 44;
@@ -171,8 +173,8 @@ def _footprint(attributes: Any, specs: tuple[TensorSpec, ...], memory: MemorySta
     """
     if specs[0].memory_config.is_sharded():
         return None
-    columns, rows = memory.device.grid
-    return Footprint((17 if len(specs) == 2 else 11) * min(specs[0].dtype.tile_bytes, 2048), (columns - 1, rows - 1))
+    tiles = 17 if len(specs) == 2 else 11
+    return footprint(device, (tiles * min(specs[0].dtype.tile_bytes, 2048),), is_exact=False)
 
 
 _SOFTMAX = Operation("softmax", _softmax_specs, _softmax_kernel, footprint=_footprint)

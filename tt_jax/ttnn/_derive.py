@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 import jax
 from jax.core import Tracer
 
-from tt_jax import program
 from tt_jax import tensor as core
+from tt_jax.context import Context, active
 from tt_jax.devices import N150
 from tt_jax.errors import ArgumentError, TTError
 from tt_jax.memory import MemoryState
-from tt_jax.program import ProgramCache
+from tt_jax.origins import Origins
+from tt_jax.program_cache import ProgramCache
 from tt_jax.ttnn._storage import Storage
 from tt_jax.ttnn.device import Device, require_device
 from tt_jax.ttnn.tensor import Tensor, host_tensor
@@ -48,8 +49,7 @@ interceptors: list[Interceptor] = []
 comparison mode, recorders. Empty most of the time."""
 
 _HOST_MEMORY = MemoryState.create(N150)
-_HOST_CACHE = ProgramCache()
-_active_cache = program._active
+_HOST = Context(ProgramCache(), Origins(), is_host=True)
 
 
 def trace_error(operation: str) -> TTError:
@@ -194,11 +194,11 @@ def run(function: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: 
         raise ArgumentError(f"{name}: an input is on the host; put it on the device with ttnn.to_device(tensor, device)")
     if not device.is_open:
         device.require_open()
-    token = _active_cache.set(device.program_cache)
+    token = active.set(device.context)
     try:
         memory, result = function(device.memory, *functional_args, **functional_kwargs)
     finally:
-        _active_cache.reset(token)
+        active.reset(token)
     if not device.is_functional and _traced(result):
         raise trace_error(name)
     device.memory = memory
@@ -219,9 +219,17 @@ def _run_on_host(
         raise ArgumentError(
             f"{name}: it needs tensors on a device, and its inputs are {found}; use ttnn.to_device(tensor, device)"
         )
-    with _HOST_CACHE.use():
-        _, result = function(_HOST_MEMORY, *args, **kwargs)
+    _, result = on_host(function, *args, **kwargs)
     return _handles(None, result, inputs.handles)
+
+
+def on_host(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """A functional operation on host tensors: in a memory without limits that matter, unseen by observers and caches."""
+    token = active.set(_HOST)
+    try:
+        return function(_HOST_MEMORY, *args, **kwargs)
+    finally:
+        active.reset(token)
 
 
 def derive(function: Callable[..., Any], name: str, traits: Traits = Traits()) -> Callable[..., Any]:  # noqa: B008 - immutable
@@ -304,18 +312,17 @@ def create(
     device = require_device(name, device) if device is not None else inputs.device
     if device is None:
         given.pop("memory_config", None)
-        with _HOST_CACHE.use():
-            _, result = function(_HOST_MEMORY, **given)
+        _, result = on_host(function, **given)
         return _handles(None, result, [])
     device.require_open()
-    token = _active_cache.set(device.program_cache)
+    token = active.set(device.context)
     try:
         if device.computes:
             memory, result = function(device.memory, **given)
         else:
             memory, result = jax.eval_shape(functools.partial(function, device.memory, **given))
     finally:
-        _active_cache.reset(token)
+        active.reset(token)
     if device.computes and not device.is_functional and _traced(result):
         raise trace_error(name)
     device.memory = memory

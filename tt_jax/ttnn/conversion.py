@@ -16,7 +16,7 @@ from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig
 from tt_jax.ops.creation import from_array
 from tt_jax.tensor import TensorSpec
 from tt_jax.tile import DEFAULT_TILE, Tile
-from tt_jax.ttnn._derive import _HOST_MEMORY, trace_error
+from tt_jax.ttnn._derive import on_host, trace_error
 from tt_jax.ttnn.device import Device, require_device
 from tt_jax.ttnn.placement import only_scheduling, place
 from tt_jax.ttnn.tensor import Tensor, host_tensor
@@ -93,8 +93,8 @@ def _from_source(
     del pad_value  # the padding is never read: kernels see the logical shape
     config = memory_config if memory_config is not None else DRAM_MEMORY_CONFIG
     spec = TensorSpec(tuple(source.shape), dtype, layout, config, tile if tile is not None else DEFAULT_TILE)
-    _, tensor = from_array(_HOST_MEMORY, source, dtype=dtype, layout=layout)
-    return host_tensor(tensor.array, spec) if device is None else place(device, tensor.array, spec)
+    _, tensor = on_host(from_array, source, dtype=dtype, layout=layout)
+    return host_tensor(tensor.array, spec) if device is None else place(device, tensor.array, spec, operation)
 
 
 def from_torch(

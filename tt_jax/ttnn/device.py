@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from tt_jax.compute import CoreGrid
+from tt_jax.context import Context
 from tt_jax.cores import CoreCoord
 from tt_jax.devices import PROFILES, DeviceProfile
 from tt_jax.errors import ArgumentError, NotModelledError, TTError
 from tt_jax.memory import Buffer, BufferType, MemoryState, MemoryView
-from tt_jax.program import ProgramCache
+from tt_jax.origins import Origins
+from tt_jax.program import free
+from tt_jax.program_cache import ProgramCache
 from tt_jax.ttnn.switches import *  # noqa: F403 - it has an __all__
 from tt_jax.ttnn.switches import __all__ as _switches
 from tt_jax.ttnn.system import Arch as Arch
@@ -49,7 +52,7 @@ class Device:
     Attributes:
         profile: the board.
         computes: False where operations validate, allocate and count programs but compute nothing (`TT_JAX_COMPUTE=off`).
-        program_cache: its programs.
+        context: its programs, and where its buffers come from.
         newest: a weak reference to the storage written last, for `synchronize_device`.
         made: of a functional device, its storages, so that `functionalize` can free them.
     """
@@ -67,7 +70,7 @@ class Device:
         self.computes = computes
         self.is_functional = is_functional
         self.is_open = True
-        self.program_cache = ProgramCache()
+        self.context = Context(ProgramCache(), Origins())
         self._id = device_id
         self._memory = memory
         self._released: deque[Buffer] = deque()
@@ -80,12 +83,17 @@ class Device:
         # Handles may go in the middle of an operation (the garbage collector, another thread): their buffers wait here, and
         # leave the state between operations, so that no operation overwrites the state they left.
         while self._released:
-            self._memory = self._memory.deallocate(self._released.popleft())
+            self._memory = free(self._memory, [self._released.popleft()])
         return self._memory
 
     @memory.setter
     def memory(self, memory: MemoryState) -> None:
         self._memory = memory
+
+    @property
+    def program_cache(self) -> ProgramCache:
+        """Its programs."""
+        return self.context.programs
 
     def release(self, buffer: Buffer) -> None:
         """Free `buffer` before the next look at the memory."""

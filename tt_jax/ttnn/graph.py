@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tt_jax import program
 from tt_jax.choice import Choice
 from tt_jax.errors import NotModelledError, TTError
+from tt_jax.events import Event, observers
 from tt_jax.memory import Buffer, BufferType
 from tt_jax.tensor import Tensor as FunctionalTensor
 from tt_jax.ttnn import _derive
@@ -102,11 +102,13 @@ class _Capture:
             counter = self.add("buffer_deallocate", self._place(buffer) | {"address": buffer.address, "size": buffer.size})
             self.connect(counter, self.buffers.pop(buffer))
 
-    def launched(self, operation: Any, made: Any, inputs: Any, outputs: tuple[FunctionalTensor, ...], hit: bool) -> None:
-        self.start(
-            operation.name, [x.spec if isinstance(x, FunctionalTensor) else "scalar" for x in inputs], program_cache_hit=hit
-        )
-        for y in outputs:
+    def launched(self, event: Event) -> None:
+        if event.launch is None:
+            return
+        operation, hit = event.launch.operation, event.launch.is_hit
+        shown = [x.spec if isinstance(x, FunctionalTensor) else "scalar" for x in event.inputs]
+        self.start(operation.name, shown, program_cache_hit=hit)
+        for y in event.outputs:
             if y.buffer not in self.buffers:
                 self.allocate(y.buffer, y.spec.page_size, y.spec.num_pages * y.spec.page_size)
         self.end(operation.name)
@@ -143,7 +145,7 @@ def begin_graph_capture(run_mode: RunMode = RunMode.NORMAL) -> None:
     capture = _Capture()
     _captures.append(capture)
     _derive.interceptors.append(capture.intercept)
-    program.observers.append(capture.launched)
+    observers.append(capture.launched)
     release_observers.append(capture.released)
 
 
@@ -153,7 +155,7 @@ def end_graph_capture() -> list[Node]:
         raise TTError("end_graph_capture: no capture is under way; begin_graph_capture starts one")
     capture = _captures.pop()
     _derive.interceptors.remove(capture.intercept)
-    program.observers.remove(capture.launched)
+    observers.remove(capture.launched)
     release_observers.remove(capture.released)
     end = capture.add("capture_end")
     capture.nodes[end]["stacking_level"] = 0

@@ -6,7 +6,9 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
+from tt_jax import program
 from tt_jax import tensor as core
+from tt_jax.context import active
 from tt_jax.errors import ArgumentError
 from tt_jax.layout import Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig
@@ -17,10 +19,14 @@ from tt_jax.ttnn.device import Device, require_device
 from tt_jax.ttnn.tensor import Tensor, host_tensor
 
 
-def place(device: Device, array: Any, spec: TensorSpec) -> Tensor:
+def place(device: Device, array: Any, spec: TensorSpec, operation: str) -> Tensor:
     """A tensor of `spec` on `device` with `array`, which has its shape and carrier. Raises OutOfMemoryError."""
     device.require_open()
-    memory, buffer = device.memory.allocate(spec.memory_config.buffer_type, spec.bytes_per_bank(device.profile))
+    token = active.set(device.context)
+    try:
+        memory, buffer = program.place(device.memory, spec, operation)
+    finally:
+        active.reset(token)
     if isinstance(array, Tracer) and not device.is_functional:
         raise trace_error("to_device")
     if not device.computes:
@@ -42,7 +48,7 @@ def to_device(tensor: Tensor, device: Device, memory_config: MemoryConfig | None
     if tensor.device() is device:
         return Tensor._of(tensor._storage, tensor._spec)
     spec = functional.spec if memory_config is None else functional.spec.replace(memory_config=memory_config)
-    return place(device, functional.array, spec)
+    return place(device, functional.array, spec, "to_device")
 
 
 def from_device(tensor: Tensor, blocking: bool = True, **scheduling: Any) -> Tensor:
@@ -122,7 +128,7 @@ def allocate_tensor_on_device(
         placement = memory_config if memory_config is not None else DRAM_MEMORY_CONFIG
         spec, device = TensorSpec(tuple(shape), dtype, layout or Layout.TILE, placement), mesh_device
     device = require_device("allocate_tensor_on_device", device)
-    return place(device, jnp.zeros(spec.shape, spec.dtype.carrier) if device.computes else None, spec)
+    return place(device, jnp.zeros(spec.shape, spec.dtype.carrier) if device.computes else None, spec, "allocate_tensor_on_device")
 
 
 def allocate_tensor_on_host(*arguments: Any, **options: Any) -> Tensor:

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import jax
 
-from tt_jax import program
+from tt_jax import events
 from tt_jax.errors import ArgumentError, TTError
+from tt_jax.events import Event
 from tt_jax.memory import Buffer
-from tt_jax.program import Operation, Program, active_cache
+from tt_jax.program import active_cache
 from tt_jax.tensor import Tensor as FunctionalTensor
 from tt_jax.ttnn import _derive
 from tt_jax.ttnn._operations import CREATION
@@ -49,14 +50,13 @@ class _Trace:
         self.reads: tuple[Buffer, ...] = ()
         self.writes: tuple[Buffer, ...] = ()
 
-    def observe(
-        self, operation: Operation, made: Program, inputs: Sequence[Any], outputs: tuple[FunctionalTensor, ...], hit: bool
-    ) -> None:
-        if active_cache() is not self.device.program_cache:
+    def observe(self, event: Event) -> None:
+        if event.launch is None or active_cache() is not self.device.program_cache:
             return
+        inputs, outputs = event.inputs, event.outputs
         taken = tuple((x.buffer, x.spec.shape, None) if isinstance(x, FunctionalTensor) else (None, (), x) for x in inputs)
         buffers = tuple(y.buffer for y in outputs)
-        self.steps.append(_Step(made.kernel, taken, buffers))
+        self.steps.append(_Step(event.launch.program.kernel, taken, buffers))
         self.written.update(dict.fromkeys(buffers))
 
     def intercept(self, operation: Any, args: Any, kwargs: Any, proceed: Callable[..., Any]) -> Any:
@@ -125,7 +125,7 @@ def begin_trace_capture(mesh_device: Device, cq_id: int | None = None) -> MeshTr
         raise TTError("begin_trace_capture: a capture is under way on this device; end it with end_trace_capture")
     trace_id = MeshTraceId(next(_ids))
     trace = _capturing[trace_id] = _Trace(device)
-    program.observers.append(trace.observe)
+    events.observers.append(trace.observe)
     _derive.interceptors.append(trace.intercept)
     return trace_id
 
@@ -144,7 +144,7 @@ def end_trace_capture(mesh_device: Device, trace_id: int, cq_id: int | None = No
 
 def _stop(trace_id: int) -> _Trace:
     trace = _capturing.pop(trace_id)
-    program.observers.remove(trace.observe)
+    events.observers.remove(trace.observe)
     _derive.interceptors.remove(trace.intercept)
     return trace
 

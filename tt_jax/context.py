@@ -1,0 +1,18 @@
+"""What launches use besides the memory: the program cache, and the record of where buffers come from."""
+
+from contextvars import ContextVar
+from typing import NamedTuple
+
+from tt_jax.origins import Origins
+from tt_jax.program_cache import ProgramCache
+
+
+class Context(NamedTuple):
+    """One device's, or one plan's; `is_host` for what runs on the host's own tensors, of which no observer hears."""
+
+    programs: ProgramCache
+    origins: Origins
+    is_host: bool = False
+
+
+active: ContextVar[Context] = ContextVar("tt_jax", default=Context(ProgramCache(), Origins()))  # noqa: B039 - one for the process is meant

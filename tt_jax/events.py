@@ -1,0 +1,61 @@
+"""What happens to a device's memory, told to whoever watches: plans, reports, captures and traces."""
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tt_jax.footprint import Footprint
+
+if TYPE_CHECKING:
+    from tt_jax.memory import MemoryState
+    from tt_jax.program import Operation, Program
+    from tt_jax.tensor import Tensor
+
+
+class Event(NamedTuple):
+    """One step of a memory state, after it succeeded.
+
+    Attributes:
+        name: of the operation, or "deallocate".
+        before, after: the memory.
+        inputs: of a launch: tensors, and bare arrays for numbers.
+        outputs: the tensors it gave.
+        launch: what ran, None where the memory changed without a program (a tensor put there or freed).
+    """
+
+    name: str
+    before: "MemoryState"
+    after: "MemoryState"
+    inputs: Sequence[Any] = ()
+    outputs: "Sequence[Tensor]" = ()
+    launch: "Launch | None" = None
+
+
+class Launch(NamedTuple):
+    """The program of an event. `footprint` is None where it is not known; `is_hit`: the program cache had it."""
+
+    operation: "Operation"
+    attributes: Hashable
+    program: "Program"
+    footprint: Footprint | None
+    is_hit: bool
+
+
+observers: list[Callable[[Event], None]] = []
+"""Called after every event, in turn. They must not change what they see."""
+
+
+@contextmanager
+def observed_by(observer: Callable[[Event], None]) -> Iterator[None]:
+    """Tell `observer` of every event within a `with` block."""
+    observers.append(observer)
+    try:
+        yield
+    finally:
+        observers.remove(observer)
+
+
+def tell(event: Event) -> None:
+    """Tell every observer."""
+    for observe in observers:
+        observe(event)

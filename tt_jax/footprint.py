@@ -1,0 +1,52 @@
+"""What a program keeps in the L1 of its cores while it runs: circular or dataflow buffers, from the L1 base upward.
+
+Source: spec/memory.md section 2.5. Buffers that borrow a sharded tensor's memory take none of their own, and are left out.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Literal
+
+from tt_jax.cores import CoreCoord, CoreRange, CoreRangeSet
+from tt_jax.devices import DeviceProfile
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Footprint:
+    """The static buffers of a program, one above the other, the same on each of its cores.
+
+    Attributes:
+        buffers: bytes of each, in the order in which they are placed.
+        cores: where.
+        size: bytes from the L1 base to the end of the last one, each starting at a multiple of the DRAM alignment.
+        is_exact: False where `buffers` is only the least that the program keeps.
+        kind: what the device calls them.
+    """
+
+    buffers: tuple[int, ...]
+    cores: CoreRangeSet
+    size: int
+    is_exact: bool = True
+    kind: Literal["circular", "dataflow"] = "dataflow"
+
+
+def footprint(
+    device: DeviceProfile,
+    buffers: Sequence[int],
+    cores: CoreRangeSet | None = None,
+    *,
+    is_exact: bool = True,
+    kind: Literal["circular", "dataflow"] = "dataflow",
+) -> Footprint:
+    """The footprint of `buffers` (bytes) on `cores`, all of `device` by default."""
+    end = 0
+    for size in buffers:
+        end = -(-end // device.dram_alignment) * device.dram_alignment + size
+    return Footprint(tuple(buffers), cores or all_cores(*device.grid), end, is_exact, kind)
+
+
+@functools.lru_cache(maxsize=256)
+def all_cores(columns: int, rows: int) -> CoreRangeSet:
+    """The cores of a grid `columns` wide."""
+    return CoreRangeSet([CoreRange(CoreCoord(0, 0), CoreCoord(columns - 1, rows - 1))])

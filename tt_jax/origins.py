@@ -1,0 +1,79 @@
+"""Where buffers come from: which operation made what lies at an address, and which line of the user's program asked for it.
+
+A memory state holds addresses only, so that equal programs leave equal states. What an error message or a report says about
+them besides lies here, outside of the state: what was put last at each place.
+"""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Hashable
+from types import CodeType
+from typing import Any, NamedTuple
+
+_LIMIT = 1 << 16
+"""Places remembered: more than a device ever has live, and some megabytes."""
+
+_LIBRARIES = tuple(
+    os.path.join(os.path.dirname(spec.origin), "")
+    for spec in map(importlib.util.find_spec, ("tt_jax", "jax", "jaxlib"))
+    if spec is not None and spec.origin is not None
+)
+_is_library: dict[str, bool] = {}
+
+
+class Origin(NamedTuple):
+    """What made a buffer: the tensor's spec, the operation, and the innermost line that is not of tt_jax or JAX."""
+
+    spec: Any
+    operation: str
+    code: CodeType | None
+    line: int
+
+    @property
+    def site(self) -> str:
+        """The line as "model.py:13 in forward"; empty if it is not known."""
+        if self.code is None:
+            return ""
+        within = "" if self.code.co_name == "<module>" else f" in {self.code.co_name}"
+        return f"{os.path.basename(self.code.co_filename)}:{self.line}{within}"
+
+    def __str__(self) -> str:
+        at = f", {self.site}" if self.code is not None else ""
+        return f"{self.spec}, by {self.operation}{at}"
+
+
+class Origins:
+    """What was put last at each place."""
+
+    __slots__ = ("_made",)
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, Origin] = {}
+
+    def note(self, buffer: Hashable, spec: Any, operation: str) -> None:
+        """`operation`, called from the line that runs now, put a tensor of `spec` at `buffer`."""
+        made = self._made
+        if len(made) >= _LIMIT and buffer not in made:
+            for oldest in list(made)[: _LIMIT // 2]:
+                del made[oldest]
+        made[buffer] = Origin(spec, operation, *call_site())
+
+    def find(self, buffer: Hashable) -> Origin | None:
+        """What put the tensor at `buffer`, None if that was not seen (by `jax.jit`'s cache, say)."""
+        return self._made.get(buffer)
+
+
+def call_site() -> tuple[CodeType | None, int]:
+    """Code and line of the innermost frame that is not of tt_jax or JAX."""
+    frame: Any = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        filename = code.co_filename
+        is_library = _is_library.get(filename)
+        if is_library is None:
+            is_library = _is_library[filename] = filename.startswith(_LIBRARIES)
+        if not is_library:
+            return code, frame.f_lineno
+        frame = frame.f_back
+    return None, 0
