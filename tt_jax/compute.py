@@ -14,6 +14,11 @@ class MathFidelity(Choice):
     HiFi3 = 3
     HiFi4 = 4
 
+    @property
+    def phases(self) -> int:
+        """Passes of the multipliers per product: 1 to 4."""
+        return max(1, self.value)
+
 
 @dataclasses.dataclass(frozen=True)
 class ComputeKernelConfig:

@@ -8,11 +8,19 @@ from tt_jax.program_cache import ProgramCache
 
 
 class Context(NamedTuple):
-    """One device's, or one plan's; `is_host` for what runs on the host's own tensors, of which no observer hears."""
+    """One device's, or one plan's.
+
+    Attributes:
+        programs: its program cache.
+        origins: where its buffers come from.
+        is_host: for what runs on the host's own tensors, of which no observer hears.
+        computes: False where launches validate, allocate, check footprints and count programs, and compute nothing.
+    """
 
     programs: ProgramCache
     origins: Origins
     is_host: bool = False
+    computes: bool = True
 
 
 active: ContextVar[Context] = ContextVar("tt_jax", default=Context(ProgramCache(), Origins()))  # noqa: B039 - one for the process is meant

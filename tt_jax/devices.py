@@ -13,7 +13,8 @@ KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
 @dataclasses.dataclass(frozen=True)
 class DeviceProfile:
-    """One chip. Sizes in bytes; `grid` is the compute grid `(x, y)` that also stores L1 buffers."""
+    """One chip. Sizes in bytes; `grid` is the compute grid `(x, y)` that also stores L1 buffers. Clock and DRAM bandwidth are the
+    documented peaks."""
 
     name: str
     arch: Literal["grayskull", "wormhole", "blackhole"]
@@ -25,6 +26,8 @@ class DeviceProfile:
     dram_bank_end: int
     dram_unreserved_base: int
     dram_alignment: int
+    clock_hz: float
+    dram_bytes_per_second: float
     l1_alignment: int = 16
     approximate: bool = False
 
@@ -52,10 +55,12 @@ def _wormhole(name: str) -> DeviceProfile:
         dram_bank_end=GIB,
         dram_unreserved_base=MIB + 64,
         dram_alignment=32,
+        clock_hz=1.0e9,
+        dram_bytes_per_second=288e9,
     )
 
 
-def _blackhole(name: str, grid: tuple[int, int], dram_banks: int) -> DeviceProfile:
+def _blackhole(name: str, grid: tuple[int, int], dram_banks: int, dram_bytes_per_second: float) -> DeviceProfile:
     return DeviceProfile(
         name=name,
         arch="blackhole",
@@ -67,13 +72,15 @@ def _blackhole(name: str, grid: tuple[int, int], dram_banks: int) -> DeviceProfi
         dram_bank_end=4_278_190_080,
         dram_unreserved_base=MIB + 128,
         dram_alignment=64,
+        clock_hz=1.35e9,
+        dram_bytes_per_second=dram_bytes_per_second,
     )
 
 
 N150 = _wormhole("n150")
 N300 = _wormhole("n300")
-P100 = _blackhole("p100", (11, 10), dram_banks=7)
-P150 = _blackhole("p150", (13, 10), dram_banks=8)
+P100 = _blackhole("p100", (11, 10), dram_banks=7, dram_bytes_per_second=448e9)
+P150 = _blackhole("p150", (13, 10), dram_banks=8, dram_bytes_per_second=512e9)
 E150 = DeviceProfile(
     name="e150",
     arch="grayskull",
@@ -85,6 +92,8 @@ E150 = DeviceProfile(
     dram_bank_end=GIB,
     dram_unreserved_base=MIB,  # assumed
     dram_alignment=32,
+    clock_hz=1.2e9,  # assumed
+    dram_bytes_per_second=118.4e9,  # assumed
     approximate=True,
 )
 

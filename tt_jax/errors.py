@@ -23,3 +23,7 @@ class OutOfMemoryError(TTError):
 
 class L1ClashError(OutOfMemoryError):
     """A program's static circular buffers would reach into live L1 buffers, or beyond L1."""
+
+
+class NotInstalledError(TTError, ImportError):
+    """An optional package is wanted that is not installed."""

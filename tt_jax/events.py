@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tt_jax.footprint import Footprint
 
 if TYPE_CHECKING:
-    from tt_jax.memory import MemoryState
+    from tt_jax.context import Context
+    from tt_jax.memory import Buffer, MemoryState
     from tt_jax.program import Operation, Program
     from tt_jax.tensor import Tensor
 
@@ -21,6 +22,8 @@ class Event(NamedTuple):
         inputs: of a launch: tensors, and bare arrays for numbers.
         outputs: the tensors it gave.
         launch: what ran, None where the memory changed without a program (a tensor put there or freed).
+        freed, allocated: what left the memory, and then came.
+        context: whose memory it is: one object for each device.
     """
 
     name: str
@@ -29,6 +32,9 @@ class Event(NamedTuple):
     inputs: Sequence[Any] = ()
     outputs: "Sequence[Tensor]" = ()
     launch: "Launch | None" = None
+    freed: "Sequence[Buffer]" = ()
+    allocated: "Sequence[Buffer]" = ()
+    context: "Context | None" = None
 
 
 class Launch(NamedTuple):

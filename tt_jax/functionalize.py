@@ -1,6 +1,8 @@
 """`functionalize`: a program written for ttnn as a pure function that JAX can transform."""
 
+import contextlib
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -75,6 +77,10 @@ def functionalize(program: Callable[..., Any]) -> Callable[..., tuple[MemoryStat
         cell.is_open = False
         return after, out
 
+    with contextlib.suppress(ValueError):  # no signature to be had, or one with a `memory` of its own
+        parameters = inspect.signature(program).parameters.values()
+        first = inspect.Parameter("memory", inspect.Parameter.POSITIONAL_ONLY, annotation=MemoryState)
+        run.__signature__ = inspect.Signature([first, *parameters])  # type: ignore[attr-defined]
     return run
 
 

@@ -33,10 +33,7 @@ class Origin(NamedTuple):
     @property
     def site(self) -> str:
         """The line as "model.py:13 in forward"; empty if it is not known."""
-        if self.code is None:
-            return ""
-        within = "" if self.code.co_name == "<module>" else f" in {self.code.co_name}"
-        return f"{os.path.basename(self.code.co_filename)}:{self.line}{within}"
+        return site_of(self.code, self.line)
 
     def __str__(self) -> str:
         at = f", {self.site}" if self.code is not None else ""
@@ -62,6 +59,14 @@ class Origins:
     def find(self, buffer: Hashable) -> Origin | None:
         """What put the tensor at `buffer`, None if that was not seen (by `jax.jit`'s cache, say)."""
         return self._made.get(buffer)
+
+
+def site_of(code: CodeType | None, line: int) -> str:
+    """A line of `code` as "model.py:13 in forward"; empty for None."""
+    if code is None:
+        return ""
+    within = "" if code.co_name == "<module>" else f" in {code.co_name}"
+    return f"{os.path.basename(code.co_filename)}:{line}{within}"
 
 
 def call_site() -> tuple[CodeType | None, int]:

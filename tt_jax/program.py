@@ -8,13 +8,13 @@ memory state, the program cache and the inputs as they were.
 import dataclasses
 import functools
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 from jax import Array
 
 from tt_jax import shortage
-from tt_jax.context import active
+from tt_jax.context import Context, active
 from tt_jax.devices import DeviceProfile
 from tt_jax.errors import ArgumentError, DeallocatedError, OutOfMemoryError, TTError
 from tt_jax.events import Event, Launch, observers, tell
@@ -22,6 +22,7 @@ from tt_jax.footprint import Footprint
 from tt_jax.memory import Buffer, BufferType, MemoryState
 from tt_jax.program_cache import ProgramCache
 from tt_jax.tensor import Tensor, TensorSpec
+from tt_jax.work import Work
 
 Specs = tuple[TensorSpec | None, ...]
 
@@ -41,6 +42,7 @@ class Operation:
             L1 that is free.
         entry: `(attributes, specs) -> what the device's key has of each input`, where it has less than the spec: programs that
             agree in it are one entry of the program cache.
+        called: `attributes -> name` of what the user called, where several operations share this one.
         work: `(attributes, specs) -> Work`, of operations that multiply matrices.
     """
 
@@ -52,14 +54,9 @@ class Operation:
     footprint: Callable[[Any, Any, DeviceProfile], Footprint | None] | None = None
     fitted_footprint: Callable[[Any, Any, MemoryState], Footprint | None] | None = None
     entry: Callable[[Any, Any], tuple[Hashable, ...]] | None = None
-    work: Callable[[Any, Any], "Work"] | None = None
+    called: Callable[[Any], str] | None = None
+    work: Callable[[Any, Any], Work] | None = None
 
-
-class Work(NamedTuple):
-    """What the matrix engines of an operation do: `flops`, and phases per product (1 for LoFi to 4 for HiFi4)."""
-
-    flops: int
-    phases: int
 
 
 @functools.lru_cache(maxsize=4096)
@@ -116,25 +113,26 @@ def launch(
     """
     if type(memory) is not MemoryState:
         require_memory(operation.name, memory)
-    specs, arrays, abstract = [], [], False
+    context = active.get()
+    specs, arrays, abstract = [], [], not context.computes
     for x in inputs:
         is_tensor = type(x) is Tensor
         array = x.array if is_tensor else x  # type: ignore[union-attr]
         specs.append(x.spec if is_tensor else None)  # type: ignore[union-attr]
         arrays.append(array)
         abstract = abstract or type(array) is jax.ShapeDtypeStruct
-    context = active.get()
     cache = context.programs
+    name = operation.name if operation.called is None else operation.called(attributes)
     key = (operation, attributes, memory.device, *specs)
     program = found = cache.find(key)
     if program is None:
         program = Program(key)
         if not cache.misses_allowed and not cache.holds(program.entry):
-            raise TTError(f"{operation.name}: no program is cached for {key[3:]}, and misses are forbidden; run it once before")
+            raise TTError(f"{name}: no program is cached for {key[3:]}, and misses are forbidden; run it once before")
 
     for i, x in enumerate(inputs):
         if type(x) is Tensor and not memory.is_live(x.buffer):
-            require_live(operation.name, memory, x, i)
+            require_live(name, memory, x, i)
     after = memory.deallocate(inputs[0].buffer) if operation.moves else memory  # type: ignore[union-attr]
     buffers: list[Buffer]
     placements = program.placements
@@ -142,7 +140,7 @@ def launch(
         buffers = [inputs[operation.in_place].buffer]  # type: ignore[union-attr]
         placements = []
     elif output is not None:
-        buffers = [_given_output(operation, memory, output, program.outputs[0])]
+        buffers = [_given_output(name, memory, output, program.outputs[0])]
         placements = placements[1:]
     else:
         buffers = []
@@ -152,7 +150,7 @@ def launch(
             after, buffer = after.allocate(buffer_type, size)
         except OutOfMemoryError:
             spec = program.outputs[len(buffers)]
-            raise shortage.out_of_memory(operation.name, memory, after, spec, size, context.origins) from None
+            raise shortage.out_of_memory(name, memory, after, spec, size, context.origins) from None
         buffers.append(buffer)
     footprint = program.footprint
     if program.fitted_footprint is not None:
@@ -161,7 +159,7 @@ def launch(
         end = after.region(BufferType.L1).start + footprint.size
         lowest = after.lowest_occupied(BufferType.L1)
         if end > after.device.l1_size or (lowest is not None and lowest < end):
-            raise shortage.clash(operation.name, footprint, memory, after, context.origins)
+            raise shortage.clash(name, footprint, memory, after, context.origins)
 
     values = program.abstract if abstract else program.kernel(*arrays)
     if found is None:
@@ -171,10 +169,11 @@ def launch(
         is_hit = True
     outputs = tuple(map(Tensor, values, program.outputs, buffers))  # type: ignore[arg-type]  # values may be abstract
     for y in outputs[given:]:
-        context.origins.note(y.buffer, y.spec, operation.name)
+        context.origins.note(y.buffer, y.spec, name)
     if observers and not context.is_host:
         launched = Launch(operation, attributes, program, footprint, is_hit)
-        tell(Event(operation.name, memory, after, inputs, outputs, launched))
+        freed = [inputs[0].buffer] if operation.moves else []  # type: ignore[union-attr]
+        tell(Event(name, memory, after, inputs, outputs, launched, freed, buffers[given:], context))
     return after, outputs
 
 
@@ -192,18 +191,18 @@ def place(memory: MemoryState, spec: TensorSpec, operation: str) -> tuple[Memory
     context.origins.note(buffer, spec, operation)
     if observers and not context.is_host:
         placed = Tensor(jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier), spec, buffer)  # type: ignore[arg-type]
-        tell(Event(operation, memory, after, outputs=(placed,)))
+        tell(Event(operation, memory, after, outputs=(placed,), allocated=[buffer], context=context))
     return after, buffer
 
 
-def _given_output(operation: Operation, memory: MemoryState, output: Tensor, spec: TensorSpec) -> Buffer:
+def _given_output(operation: str, memory: MemoryState, output: Tensor, spec: TensorSpec) -> Buffer:
     """The buffer of `output`, if it is live and what the operation gives. Raises ArgumentError, DeallocatedError."""
-    if require_tensor(operation.name, "output_tensor", output).spec != spec:
+    if require_tensor(operation, "output_tensor", output).spec != spec:
         raise ArgumentError(
-            f"{operation.name}: `output_tensor` is {output.spec}, but the result is {spec}: pass a tensor like that"
+            f"{operation}: `output_tensor` is {output.spec}, but the result is {spec}: pass a tensor like that"
         )
     if not memory.is_live(output.buffer):
-        raise DeallocatedError(f"{operation.name}: `output_tensor` ({output.spec}) is not allocated in the memory state passed")
+        raise DeallocatedError(f"{operation}: `output_tensor` ({output.spec}) is not allocated in the memory state passed")
     return output.buffer
 
 
@@ -236,11 +235,16 @@ def require_live(operation: str, memory: MemoryState, x: Tensor, position: int =
         )
 
 
-def free(memory: MemoryState, buffers: Sequence[Buffer]) -> MemoryState:
-    """`memory` without `buffers`. Raises DeallocatedError if one is not live, or named twice."""
+def free(memory: MemoryState, buffers: Sequence[Buffer], context: Context | None = None) -> MemoryState:
+    """`memory` without `buffers`. Raises DeallocatedError if one is not live, or named twice.
+
+    `context` is whose memory it is, the active one by default.
+    """
     after = memory
     for buffer in buffers:
         after = after.deallocate(buffer)
-    if observers and not active.get().is_host:
-        tell(Event("deallocate", memory, after))
+    if observers:
+        context = context or active.get()
+        if not context.is_host:
+            tell(Event("deallocate", memory, after, freed=buffers, context=context))
     return after

@@ -19,5 +19,6 @@ from tt_jax.memory.shard import ShardOrientation as ShardOrientation
 from tt_jax.memory.shard import ShardSpec as ShardSpec
 from tt_jax.memory.shard import ShardStrategy as ShardStrategy
 from tt_jax.memory.state import Buffer as Buffer
+from tt_jax.memory.state import Difference as Difference
 from tt_jax.memory.state import MemoryState as MemoryState
 from tt_jax.memory.state import MemoryView as MemoryView

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jax
 
+from tt_jax.context import active
 from tt_jax.devices import N150, DeviceProfile
 from tt_jax.errors import ArgumentError, DeallocatedError, OutOfMemoryError
 from tt_jax.memory.bank import Bank, Block, Region
@@ -22,6 +23,25 @@ class Buffer(NamedTuple):
     buffer_type: BufferType
     address: int
     size: int
+
+
+class Difference(NamedTuple):
+    """What lies between two states: buffers allocated since the first, and buffers freed."""
+
+    allocated: tuple[Buffer, ...]
+    freed: tuple[Buffer, ...]
+
+    def __str__(self) -> str:
+        if not self.allocated and not self.freed:
+            return "no difference"
+        origins = active.get().origins
+        lines = []
+        for verb, buffers in (("allocated", self.allocated), ("freed", self.freed)):
+            for buffer in buffers:
+                origin = origins.find(buffer)
+                made = f": {origin}" if origin is not None else ""
+                lines.append(f"{verb} {buffer.size:,} B at {buffer.address:,} in {buffer.buffer_type.name}{made}")
+        return "\n".join(lines)
 
 
 class MemoryView(NamedTuple):
@@ -144,6 +164,27 @@ class MemoryState:
         return MemoryView(
             self.num_banks(buffer_type), bank.region.size, allocated, bank.region.size - allocated, bank.largest_free
         )
+
+    def diff(self, before: "MemoryState") -> Difference:
+        """What was allocated and what was freed between `before` and this state: what a program left behind.
+
+        Printed, it names the tensors and the lines that made them. A block that was freed and handed out again, at the same address and
+        size, is no difference. Raises ArgumentError for the memory of another board, or of other regions.
+        """
+        if not isinstance(before, MemoryState) or before.device != self.device:
+            raise ArgumentError(f"diff: `before` must be an earlier MemoryState of {self.device.name}, got {before!r}")
+        allocated: list[Buffer] = []
+        freed: list[Buffer] = []
+        for kind, bank in self._banks.items():
+            other = before._banks[kind]
+            if bank is other:
+                continue
+            if bank.region != other.region:
+                raise ArgumentError(f"diff: the states have different regions of {kind.name}: they are of two devices")
+            now, then = set(bank.live), set(other.live)
+            allocated += (Buffer(kind, *block) for block in sorted(now - then))
+            freed += (Buffer(kind, *block) for block in sorted(then - now))
+        return Difference(tuple(allocated), tuple(freed))
 
     def is_live(self, buffer: Buffer) -> bool:
         """Whether `buffer` is allocated in this state. One freed and handed out again, address and size equal, counts as live."""

@@ -94,8 +94,12 @@ def _entry(attributes: UnaryAttributes, specs: tuple[TensorSpec]) -> tuple[Entry
     return (EntryPart(spec.dtype, spec.layout, spec.memory_config, spec.tile),)
 
 
-UNARY = Operation("unary", _output_specs, _kernel, footprint=_footprint, entry=_entry)
-UNARY_IN_PLACE = Operation("unary", _output_specs, _kernel, in_place=0, footprint=_footprint, entry=_entry)
+def _called(attributes: UnaryAttributes) -> str:
+    return attributes.name
+
+
+UNARY = Operation("unary", _output_specs, _kernel, footprint=_footprint, entry=_entry, called=_called)
+UNARY_IN_PLACE = Operation("unary", _output_specs, _kernel, in_place=0, footprint=_footprint, entry=_entry, called=_called)
 
 
 def output_options(

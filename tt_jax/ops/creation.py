@@ -9,6 +9,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
+from tt_jax.context import active
 from tt_jax.dtypes import DataType, bfloat16, default_dtype, int32
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import block_float, rounding
@@ -118,7 +119,7 @@ def from_array(
         raise ArgumentError(f"from_array: {dtype.kernel_name} shares exponents along the last axis, and a scalar has none")
     spec = TensorSpec(tuple(source.shape), dtype, layout, memory_config)
     memory, buffer = place(memory, spec, "from_array")
-    if isinstance(source, jax.ShapeDtypeStruct):
+    if isinstance(source, jax.ShapeDtypeStruct) or not active.get().computes:
         return memory, Tensor(jax.ShapeDtypeStruct(spec.shape, dtype.carrier), spec, buffer)  # type: ignore[arg-type]
     return memory, Tensor(_to_carrier(source, dtype), spec, buffer)
 
@@ -126,10 +127,15 @@ def from_array(
 def to_array(tensor: Tensor) -> Array:
     """The values of `tensor` `[shape]`, read back; nothing changes.
 
-    bfloat16 comes as bfloat16, block floats as float32 (as `to_torch` gives them), integers as themselves.
+    bfloat16 comes as bfloat16, block floats as float32 (as `to_torch` gives them), integers as themselves. Of a tensor without
+    values it is a `jax.ShapeDtypeStruct`.
     """
     tensor = require_tensor("to_array", "tensor", tensor)
-    return tensor.array.astype(jnp.float32) if tensor.dtype.is_block_float else tensor.array
+    if not tensor.dtype.is_block_float:
+        return tensor.array
+    if isinstance(tensor.array, jax.ShapeDtypeStruct):
+        return jax.ShapeDtypeStruct(tensor.shape, jnp.float32)
+    return tensor.array.astype(jnp.float32)
 
 
 def deallocate(memory: MemoryState, *tensors: Tensor) -> MemoryState:

@@ -3,6 +3,7 @@
 `ops.matmul` has the functions that launch it.
 """
 
+import functools
 import math
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -14,27 +15,20 @@ from tt_jax.compute import ComputeKernelConfig, CoreGrid, MathFidelity
 from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import FLOATS, DataType, float32, uint32
 from tt_jax.errors import ArgumentError, NotModelledError
-from tt_jax.footprint import Footprint, all_cores, footprint
+from tt_jax.footprint import Footprint, free_l1
 from tt_jax.kernels import matmul as kernel
 from tt_jax.machine import multiplies_bfloat16
 from tt_jax.memory import BufferType, MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_dtype, require_tile
 from tt_jax.ops.matmul_config import blocks_of, check_config
-from tt_jax.ops.matmul_program import (
-    Blocks,
-    Problem,
-    blocks_on_grid,
-    estimated_bytes,
-    footprint_bytes,
-    inner_block_by_default,
-    is_narrow,
-    partial_dtype,
-)
+from tt_jax.ops.matmul_footprint import Operands, estimated_bytes, program_footprint
+from tt_jax.ops.matmul_program import Fits, Placements, Problem, chosen_config, is_one_line, partial_dtype, uncut
 from tt_jax.ops.matmul_sharding import output_config
 from tt_jax.program import Operation
 from tt_jax.program_configs import MatmulProgramConfig
 from tt_jax.tensor import TensorSpec
 from tt_jax.tile import Tile
+from tt_jax.work import Work
 
 
 class Matmul(NamedTuple):
@@ -158,13 +152,8 @@ def _kernel(attributes: Matmul, specs: tuple[TensorSpec, ...], a: Array, b: Arra
             f"{_NAME}: what the packer makes of a float destination as {attributes.dtype.kernel_name} is not modelled; typecast the result"
         )
     compute, problem = attributes.compute, _problem(attributes, specs)
-    if attributes.program_config is not None:
-        inner = blocks_of(attributes.program_config, problem).inner
-    elif attributes.core_grid is not None:
-        inner = blocks_on_grid(problem, attributes.core_grid).inner
-    else:
-        in_dram = all_in_dram([attributes.memory_config, *(spec.memory_config for spec in specs[:2])])
-        inner = inner_block_by_default(problem, attributes.device_grid, in_dram)
+    config = _config(attributes, specs, uncut)
+    inner = problem.k if config is None else blocks_of(config, problem).inner
     partial = partial_dtype(problem.k, inner, attributes.dtype, compute.fp32_dest_acc_en, compute.packer_l1_acc)
     (out,) = _output_specs(attributes, specs)
     if attributes.transpose_a:
@@ -187,41 +176,48 @@ def _kernel(attributes: Matmul, specs: tuple[TensorSpec, ...], a: Array, b: Arra
     return (y.reshape(out.shape),)
 
 
-def _footprint(attributes: Matmul, specs: tuple[TensorSpec, ...], memory: MemoryState) -> Footprint | None:
-    """Known for interleaved tensors, none turned around, no first input broadcast over a batch.
+def _placements(attributes: Matmul, specs: tuple[TensorSpec, ...]) -> Placements:
+    return Placements(specs[0].memory_config, specs[1].memory_config, attributes.memory_config)
 
-    With a program config it is the config's; with a core grid that of the program chosen, if it fits uncut; with neither, and all in
-    DRAM, the program is cut down until it fits, so only the smallest is checked.
+
+def _config(attributes: Matmul, specs: tuple[TensorSpec, ...], fits: Fits) -> MatmulProgramConfig | None:
+    """The program config given, or that of the program that the device chooses; None where the choice is not known."""
+    if attributes.program_config is not None:
+        return attributes.program_config
+    problem, placements = _problem(attributes, specs), _placements(attributes, specs)
+    return chosen_config(problem, placements, attributes.core_grid, attributes.device_grid, fits)
+
+
+def _footprint(attributes: Matmul, specs: tuple[TensorSpec, ...], memory: MemoryState) -> Footprint | None:
+    """By the L1 that is free before the output has its place, which decides the blocks."""
+    return _fitted(attributes, specs, memory.device, free_l1(memory))
+
+
+@functools.lru_cache(maxsize=1024)
+def _fitted(attributes: Matmul, specs: tuple[TensorSpec, ...], device: DeviceProfile, free: int) -> Footprint | None:
+    """Only a bound for the one-dimensional program by default of a matmul that is neither narrow nor all in DRAM: read in source,
+    where measurements in DRAM do not bear it out.
     """
-    grid, config = attributes.core_grid, attributes.program_config
-    placements = [attributes.memory_config, *(spec.memory_config for spec in specs)]
-    if attributes.transpose_a or attributes.transpose_b or any(p.is_sharded() for p in placements):
+    (out,) = _output_specs(attributes, specs)
+    bias = specs[2] if len(specs) > 2 else None
+    operands = Operands(specs[0], specs[1], out, bias, attributes.transpose_a, attributes.compute)
+    config = _config(attributes, specs, lambda blocks: estimated_bytes(operands, blocks) < free)
+    if config is None:
         return None
     problem = _problem(attributes, specs)
-    if problem.batch_b > 1 and (problem.batch_a == 1 or grid is None):
-        return None
-    in0, in1 = specs[0].dtype, specs[1].dtype
-    bias = specs[2].dtype if len(specs) > 2 else None
-    compute, out = attributes.compute, attributes.dtype
-    if config is not None:
-        blocks, used = blocks_of(config, problem), getattr(config, "grid", attributes.device_grid)
-    elif grid is not None:
-        blocks, used = blocks_on_grid(problem, grid), grid
-    elif all_in_dram(placements) and not is_narrow(problem):
-        blocks, used = Blocks(1, 1, 1), attributes.device_grid
-    else:
-        return None
-    lowest = memory.lowest_occupied(BufferType.L1) or memory.device.l1_size
-    available = lowest - memory.region(BufferType.L1).start
-    fits = estimated_bytes(problem, blocks, in0, in1, out, bias, compute.fp32_dest_acc_en) <= available
-    if config is None and fits is (grid is None):
-        return None
-    partial = partial_dtype(problem.k, blocks.inner, out, compute.fp32_dest_acc_en, compute.packer_l1_acc)
-    size = footprint_bytes(problem, blocks, in0, in1, out, bias, partial)
-    return footprint(memory.device, (size,), all_cores(used.x, used.y))
+    is_asked_for = attributes.program_config is not None or attributes.core_grid is not None
+    is_exact = is_asked_for or not is_one_line(problem, _placements(attributes, specs), config)
+    return program_footprint(config, problem, operands, device, is_exact=is_exact)
 
 
-MATMUL = Operation("matmul", _output_specs, _kernel, fitted_footprint=_footprint)
+def _work(attributes: Matmul, specs: tuple[TensorSpec, ...]) -> Work:
+    p = _problem(attributes, specs)
+    a, b = _turned(attributes, specs[0].shape, specs[1].shape)
+    batch = max(p.batch_a, p.batch_b)
+    return Work(2 * batch * a[-2] * a[-1] * b[-1], batch * p.m * p.k * p.n, attributes.compute.math_fidelity.phases)
+
+
+MATMUL = Operation("matmul", _output_specs, _kernel, fitted_footprint=_footprint, work=_work)
 
 
 def default_matmul_config(

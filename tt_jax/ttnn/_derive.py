@@ -317,10 +317,7 @@ def create(
     device.require_open()
     token = active.set(device.context)
     try:
-        if device.computes:
-            memory, result = function(device.memory, **given)
-        else:
-            memory, result = jax.eval_shape(functools.partial(function, device.memory, **given))
+        memory, result = function(device.memory, **given)
     finally:
         active.reset(token)
     if device.computes and not device.is_functional and _traced(result):

@@ -12,10 +12,13 @@ from tt_jax.context import Context
 from tt_jax.cores import CoreCoord
 from tt_jax.devices import PROFILES, DeviceProfile
 from tt_jax.errors import ArgumentError, NotModelledError, TTError
-from tt_jax.memory import Buffer, BufferType, MemoryState, MemoryView
+from tt_jax.memory import Buffer, BufferType, MemoryState
 from tt_jax.origins import Origins
 from tt_jax.program import free
 from tt_jax.program_cache import ProgramCache
+from tt_jax.ttnn import memory_reports
+from tt_jax.ttnn.memory_reports import DisableMemoryReports as DisableMemoryReports
+from tt_jax.ttnn.memory_reports import EnableMemoryReports as EnableMemoryReports
 from tt_jax.ttnn.switches import *  # noqa: F403 - it has an __all__
 from tt_jax.ttnn.switches import __all__ as _switches
 from tt_jax.ttnn.system import Arch as Arch
@@ -51,8 +54,7 @@ class Device:
 
     Attributes:
         profile: the board.
-        computes: False where operations validate, allocate and count programs but compute nothing (`TT_JAX_COMPUTE=off`).
-        context: its programs, and where its buffers come from.
+        context: its programs, where its buffers come from, and whether it computes (`TT_JAX_COMPUTE=off`: it does not).
         newest: a weak reference to the storage written last, for `synchronize_device`.
         made: of a functional device, its storages, so that `functionalize` can free them.
     """
@@ -67,10 +69,9 @@ class Device:
         is_functional: bool = False,
     ):
         self.profile = profile
-        self.computes = computes
         self.is_functional = is_functional
         self.is_open = True
-        self.context = Context(ProgramCache(), Origins())
+        self.context = Context(ProgramCache(), Origins(), computes=computes)
         self._id = device_id
         self._memory = memory
         self._released: deque[Buffer] = deque()
@@ -83,12 +84,17 @@ class Device:
         # Handles may go in the middle of an operation (the garbage collector, another thread): their buffers wait here, and
         # leave the state between operations, so that no operation overwrites the state they left.
         while self._released:
-            self._memory = free(self._memory, [self._released.popleft()])
+            self._memory = free(self._memory, [self._released.popleft()], self.context)
         return self._memory
 
     @memory.setter
     def memory(self, memory: MemoryState) -> None:
         self._memory = memory
+
+    @property
+    def computes(self) -> bool:
+        """False where operations validate, allocate and count programs but compute nothing."""
+        return self.context.computes
 
     @property
     def program_cache(self) -> ProgramCache:
@@ -225,11 +231,13 @@ def open_device(
     num_command_queues: int = 1,
     dispatch_core_config: DispatchCoreConfig | None = None,
     worker_l1_size: int = DEFAULT_WORKER_L1_SIZE,
+    compute: bool | None = None,
 ) -> Device:
     """The device `device_id`, opened; the same object if it is open already.
 
-    The board is the one that the environment variable `TT_JAX_DEVICE` names (n150, n300, p100, p150, e150). With
-    `TT_JAX_COMPUTE=off` operations compute nothing. Sizes are in bytes: as in `MemoryState.create`.
+    The board is the one that the environment variable `TT_JAX_DEVICE` names (n150, n300, p100, p150, e150). With `compute=False`
+    (by default where the environment has `TT_JAX_COMPUTE=off`) operations validate, allocate, check footprints and count programs,
+    but tensors hold no values, and read as zeros. Sizes are in bytes: as in `MemoryState.create`.
 
     Raises ArgumentError for a negative id or a size out of range.
     """
@@ -241,8 +249,9 @@ def open_device(
     memory = MemoryState.create(
         profile, l1_small_size=l1_small_size, trace_region_size=trace_region_size, worker_l1_size=worker_l1_size
     )
-    computes = os.environ.get("TT_JAX_COMPUTE", "on").lower() not in ("off", "0", "false")
-    device = _open[device_id] = Device(profile, memory, device_id=device_id, computes=computes)
+    if compute is None:
+        compute = os.environ.get("TT_JAX_COMPUTE", "on").lower() not in ("off", "0", "false")
+    device = _open[device_id] = Device(profile, memory, device_id=device_id, computes=compute)
     return device
 
 
@@ -331,9 +340,18 @@ def require_device(operation: str, device: Any) -> Device:
     return device
 
 
-def get_memory_view(device: Device, buffer_type: BufferType) -> MemoryView:
-    """Use of a buffer type on `device`, in bytes per bank."""
-    return require_device("get_memory_view", device).memory.view(buffer_type)
+def get_memory_view(device: Device, buffer_type: BufferType) -> memory_reports.BlockView:
+    """Use of a buffer type on `device`, in bytes per bank, with its blocks in `block_table`."""
+    return memory_reports.BlockView.of(require_device("get_memory_view", device).memory, buffer_type)
+
+
+def dump_device_memory_state(device: Device, prefix: str = "") -> None:
+    """Write what is allocated on `device` to generated/reports under the current directory.
+
+    The files are `<prefix>l1_usage_summary.csv`, `<prefix>memory_usage_summary.csv` and `<prefix>detailed_memory_usage.csv`, in bytes;
+    blocks are numbered by address, which a device's are not.
+    """
+    memory_reports.write(require_device("dump_device_memory_state", device).memory, prefix)
 
 
 def get_allocator_base_address(device: Device, buffer_type: BufferType) -> int:
@@ -408,14 +426,17 @@ __all__ = [
     "DEFAULT_TRACE_REGION_SIZE",
     "DEFAULT_WORKER_L1_SIZE",
     "Device",
+    "DisableMemoryReports",
     "DispatchCoreAxis",
     "DispatchCoreConfig",
     "DispatchCoreType",
+    "EnableMemoryReports",
     "GetDefaultDevice",
     "MeshShape",
     "SetDefaultDevice",
     "close_device",
     "close_mesh_device",
+    "dump_device_memory_state",
     "get_allocator_base_address",
     "get_arch_name",
     "get_device_ids",

@@ -11,7 +11,6 @@ from tt_jax import events
 from tt_jax.errors import ArgumentError, TTError
 from tt_jax.events import Event
 from tt_jax.memory import Buffer
-from tt_jax.program import active_cache
 from tt_jax.tensor import Tensor as FunctionalTensor
 from tt_jax.ttnn import _derive
 from tt_jax.ttnn._operations import CREATION
@@ -51,7 +50,7 @@ class _Trace:
         self.writes: tuple[Buffer, ...] = ()
 
     def observe(self, event: Event) -> None:
-        if event.launch is None or active_cache() is not self.device.program_cache:
+        if event.launch is None or event.context is not self.device.context:
             return
         inputs, outputs = event.inputs, event.outputs
         taken = tuple((x.buffer, x.spec.shape, None) if isinstance(x, FunctionalTensor) else (None, (), x) for x in inputs)

@@ -1,0 +1,222 @@
+"""`plan`: run a program without computing, to see whether it fits, where its memory goes, and what it has at least to do."""
+
+import dataclasses
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from tt_jax.context import Context, active
+from tt_jax.devices import N150, PROFILES, DeviceProfile
+from tt_jax.errors import ArgumentError, OutOfMemoryError
+from tt_jax.events import observed_by
+from tt_jax.functionalize import functionalize
+from tt_jax.memory import Buffer, MemoryState
+from tt_jax.origins import Origins
+from tt_jax.program import place
+from tt_jax.program_cache import ProgramCache
+from tt_jax.tensor import Tensor, TensorSpec
+from tt_jax.timeline import Lifetime, Step, Timeline
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a program does to one board's memory, and costs. Bytes are per bank.
+
+    Printed, it is a table; `save` draws it. The command `tt-jax plan` does both.
+
+    Attributes:
+        device: the board.
+        before: the memory it started from, without its arguments.
+        memory: the memory after its last step.
+        steps: in order; the first ones place the arguments.
+        lifetimes: of every buffer, in the order of allocation.
+        programs: entries that it added to an empty program cache.
+        arguments: what was placed before it started.
+        result: what it returned, tensors without values; None if it does not fit.
+        error: why it does not fit, None if it does.
+    """
+
+    device: DeviceProfile
+    before: MemoryState
+    memory: MemoryState
+    steps: tuple[Step, ...]
+    lifetimes: tuple[Lifetime, ...]
+    programs: int
+    arguments: tuple[Buffer, ...] = ()
+    result: Any = None
+    error: OutOfMemoryError | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether it ran to its end."""
+        return self.error is None
+
+    @property
+    def peak_l1(self) -> int:
+        """The most L1 that was allocated at once."""
+        return max((step.l1 for step in self.steps), default=0)
+
+    @property
+    def peak_l1_with_programs(self) -> int:
+        """The most L1 that buffers and a running program's own took at once; of programs whose footprint is not known, the buffers."""
+        return max((step.l1 + (step.footprint.size if step.footprint else 0) for step in self.steps), default=0)
+
+    @property
+    def peak_dram(self) -> int:
+        """The most DRAM that was allocated at once."""
+        return max((step.dram for step in self.steps), default=0)
+
+    @property
+    def peak_step(self) -> int:
+        """The first step at which L1 is fullest, -1 if there are no steps."""
+        return max(range(len(self.steps)), key=lambda i: self.steps[i].l1, default=-1)
+
+    @property
+    def flops(self) -> int:
+        """Of all matrix products of matmul, linear and what is built on them; convolutions and fused attention are not counted."""
+        return sum(step.cost.flops for step in self.steps if step.cost)
+
+    @property
+    def dram_bytes(self) -> int:
+        """Read from and written to DRAM, over all banks, each tensor once per launch."""
+        return sum(step.cost.dram_bytes for step in self.steps if step.cost)
+
+    @property
+    def ideal_seconds(self) -> float:
+        """A lower bound of its time: the sum of the launches' at the documented peak rates."""
+        return math.fsum(step.cost.seconds for step in self.steps if step.cost)
+
+    @property
+    def unknown_footprints(self) -> tuple[str, ...]:
+        """Operations that ran programs whose footprint is not known: what these keep in L1 is not checked."""
+        return tuple(dict.fromkeys(step.name for step in self.steps if step.is_launch and step.footprint is None))
+
+    @property
+    def bounded_footprints(self) -> tuple[str, ...]:
+        """Operations that ran programs of whose footprint only a lower bound is known."""
+        return tuple(dict.fromkeys(step.name for step in self.steps if step.footprint and not step.footprint.is_exact))
+
+    @property
+    def left(self) -> tuple[Lifetime, ...]:
+        """Buffers that the program made, left allocated, and did not return: leaks, unless it put them somewhere on purpose."""
+        kept = {leaf.buffer for leaf in _tensors(self.result)} | set(self.arguments)
+        return tuple(x for x in self.lifetimes if x.end is None and x.first >= 0 and x.buffer not in kept)
+
+    @property
+    def late(self) -> tuple[Lifetime, ...]:
+        """Buffers that outlived their last use by at least one launch before they were freed."""
+        return tuple(x for x in self.lifetimes if x.end is not None and self._launches(x.last_use + 1, x.end))
+
+    def _launches(self, first: int, end: int) -> int:
+        return sum(step.is_launch for step in self.steps[first:end])
+
+    def __str__(self) -> str:
+        from tt_jax.report.table import table_of
+
+        return table_of(self)
+
+    def save(self, path: str) -> None:
+        """Draw L1 over the steps, to a ".png" or ".svg" (needs matplotlib: `pip install tt-jax[plot]`) or an ".html" of its own.
+
+        Raises ArgumentError for another ending.
+        """
+        from tt_jax.report.picture import save
+
+        save(self, path)
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    return [x for x in jax.tree_util.tree_leaves(value, is_leaf=lambda x: isinstance(x, Tensor)) if isinstance(x, Tensor)]
+
+
+def plan(
+    program: Callable[..., Any],
+    *args: Any,
+    device: DeviceProfile | str = N150,
+    memory: MemoryState | None = None,
+    **kwargs: Any,
+) -> Plan:
+    """Run `program` on tensors without values: nothing is computed, everything is validated, allocated, checked and counted.
+
+        plan = tt.plan(forward, tt.TensorSpec((8, 384, 1024), tt.bfloat16, tt.TILE_LAYOUT), weights, device="p150")
+        assert plan.fits, plan.error
+
+    Args:
+        program: functional, `(memory, *args) -> (memory, result)` with a first parameter of that name, or written for ttnn,
+            `(*args) -> result`.
+        args, kwargs: its arguments. Each `TensorSpec`, in lists, tuples, dicts and registered pytrees too, becomes a tensor that is
+            placed first, in order; the rest passes as it is.
+        device: a board, or its name.
+        memory: what is allocated to begin with; the empty memory of `device` by default.
+
+    A program that does not fit ends the plan, whose `error` says why. Any other error is raised: ArgumentError for a program that
+    looks at values, which are not there, among them.
+    """
+    profile = _profile(device) if memory is None else memory.device
+    before = MemoryState.create(profile) if memory is None else memory
+    context = Context(ProgramCache(), Origins(), computes=False)
+    functional = program if is_functional(program) else functionalize(program)
+    timeline = Timeline(before, context)
+    arguments: list[Buffer] = []
+    result, error = None, None
+    token = active.set(context)
+    try:
+        with observed_by(timeline):
+            try:
+                after, (args, kwargs) = _placed(before, (args, kwargs), arguments)
+                _, result = functional(after, *args, **kwargs)
+            except OutOfMemoryError as e:
+                error = e
+    finally:
+        active.reset(token)
+    return plan_of(timeline, tuple(arguments), result, error)
+
+
+def plan_of(
+    timeline: Timeline, arguments: tuple[Buffer, ...] = (), result: Any = None, error: OutOfMemoryError | None = None
+) -> Plan:
+    """The plan that a timeline has recorded."""
+    return Plan(
+        timeline.memory.device,
+        timeline.before,
+        timeline.memory,
+        tuple(timeline.steps),
+        tuple(timeline.lifetimes),
+        timeline.context.programs.misses,
+        arguments,
+        result,
+        error,
+    )
+
+
+def is_functional(program: Callable[..., Any]) -> bool:
+    """Whether the first parameter of `program` is the memory."""
+    try:
+        return next(iter(inspect.signature(program).parameters), None) == "memory"
+    except ValueError:
+        return False
+
+
+def _profile(device: DeviceProfile | str) -> DeviceProfile:
+    if isinstance(device, DeviceProfile):
+        return device
+    if device not in PROFILES:
+        raise ArgumentError(f"plan: `device` must be a DeviceProfile or one of {', '.join(PROFILES)}, got {device!r}")
+    return PROFILES[device]
+
+
+def _placed(memory: MemoryState, arguments: Any, buffers: list[Buffer]) -> tuple[MemoryState, Any]:
+    """`arguments` with a tensor for each spec, allocated in order; their places join `buffers`."""
+    leaves, structure = jax.tree_util.tree_flatten_with_path(arguments)
+    placed = []
+    for path, leaf in leaves:
+        if isinstance(leaf, TensorSpec):
+            # path: of (args, kwargs), so its first key says which of the two.
+            memory, buffer = place(memory, leaf, f"argument {jax.tree_util.keystr(path[1:], simple=True, separator='.')}")
+            buffers.append(buffer)
+            leaf = Tensor(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype.carrier), leaf, buffer)  # type: ignore[arg-type]
+        placed.append(leaf)
+    return memory, jax.tree_util.tree_unflatten(structure, placed)

@@ -1,0 +1,87 @@
+"""A plan as text."""
+
+from typing import TYPE_CHECKING
+
+from tt_jax.memory import BufferType
+from tt_jax.timeline import Lifetime, Step
+
+if TYPE_CHECKING:
+    from tt_jax.plan import Plan
+
+_HEAD = ("step", "operation", "line", "tensors", "L1", "program", "cores", "cache", "GFLOP", "DRAM MB", "least us")
+_TO_THE_RIGHT = frozenset(("step", "L1", "program", "cores", "GFLOP", "DRAM MB", "least us"))
+
+
+def table_of(plan: "Plan") -> str:
+    """The plan's summary, a row for each step, and what to look at: unknown footprints, leaks, tensors freed late."""
+    rows = [row for i in range(len(plan.steps)) for row in _rows(plan, i)]
+    return "\n".join([summary_of(plan), "", *_aligned([_HEAD, *rows]), "", *_remarks(plan)]).rstrip()
+
+
+def summary_of(plan: "Plan") -> str:
+    """Whether it fits, and the figures of the whole program."""
+    l1, dram = (plan.before.region(kind).size for kind in (BufferType.L1, BufferType.DRAM))
+    approximate = ", an approximate profile" if plan.device.approximate else ""
+    verdict = "fits" if plan.fits else f"DOES NOT FIT, after step {len(plan.steps) - 1}"
+    lines = [
+        f"{plan.device.name}{approximate}: {verdict}",
+        f"L1    peak {plan.peak_l1:,} of {l1:,} B per bank ({plan.peak_l1 / l1:.1%}) at step {plan.peak_step}; "
+        f"{plan.peak_l1_with_programs:,} with the programs' own buffers",
+        f"DRAM  peak {plan.peak_dram:,} of {dram:,} B per bank ({plan.peak_dram / dram:.1%})",
+        f"work  {plan.programs} programs; {plan.flops / 1e9:,.2f} GFLOP in matrix products; {plan.dram_bytes / 1e6:,.2f} MB of DRAM traffic; "
+        f"at least {plan.ideal_seconds * 1e6:,.1f} us at peak rates",
+    ]
+    return "\n".join(lines if plan.fits else [*lines, f"error {plan.error}"])
+
+
+def _rows(plan: "Plan", index: int) -> list[tuple[str, ...]]:
+    """A row for a step, and one more for each tensor after the first that it made or freed."""
+    step = plan.steps[index]
+    tensors = [f"{spec} at {buffer.address}" for spec, buffer in step.outputs]
+    if not step.is_launch:
+        tensors += [
+            f"- {x.origin.spec if x.origin else 'unknown'} at {x.buffer.address}" for x in plan.lifetimes if x.end == index
+        ]
+    l1 = f"{step.l1:,}{' *' if index == plan.peak_step else '  '}"
+    first = (str(index), step.name, step.site, tensors[0] if tensors else "", l1, *_program_cells(step))
+    return [first, *(("", "", "", tensor, *[""] * 7) for tensor in tensors[1:])]
+
+
+def _program_cells(step: Step) -> tuple[str, ...]:
+    if not step.is_launch or step.cost is None:
+        return ("",) * 6
+    program, cores = "unknown", ""
+    if step.footprint is not None:
+        program = f"{'' if step.footprint.is_exact else '>='}{step.footprint.size:,}"
+        cores = str(step.footprint.cores.num_cores())
+    cost = step.cost
+    figures = (f"{cost.flops / 1e9:.2f}" if cost.flops else "", f"{cost.dram_bytes / 1e6:.2f}", f"{cost.seconds * 1e6:.1f}")
+    return (program, cores, "hit" if step.is_hit else "new", *figures)
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if name in _TO_THE_RIGHT else cell.ljust(width)
+            for cell, width, name in zip(row, widths, _HEAD, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _remarks(plan: "Plan") -> list[str]:
+    remarks = ["* the peak; - what a deallocation freed. L1 is allocated after the step, program what it kept beside, in bytes per bank; least us is a lower bound."]
+    if plan.unknown_footprints:
+        remarks.append(f"Footprint not known, so not checked: {', '.join(plan.unknown_footprints)}.")
+    if plan.bounded_footprints:
+        remarks.append(f"Footprint at least what is shown: {', '.join(plan.bounded_footprints)}.")
+    for x in plan.late:
+        remarks.append(f"Freed late: {_named(x)}; last used by step {x.last_use}, freed at step {x.end}.")
+    for x in plan.left:
+        remarks.append(f"Left allocated, and not returned: {_named(x)}.")
+    return remarks
+
+
+def _named(x: Lifetime) -> str:
+    return f"{x.buffer.size:,} B at {x.buffer.address} in {x.buffer.buffer_type.name} ({x.origin or 'not known'})"

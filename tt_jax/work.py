@@ -1,0 +1,59 @@
+"""What a launch has at least to do: products of matrices, bytes to and from DRAM, and the time that a board takes for them at best.
+
+Source: spec/memory.md sections 1.1 and 1.2 (documented peak rates). The time is a lower bound: nothing waits, the network on chip,
+the vector unit, packing, dispatch and L1 cost nothing.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tt_jax.devices import DeviceProfile
+from tt_jax.memory import BufferType
+from tt_jax.tensor import Tensor
+
+if TYPE_CHECKING:
+    from tt_jax.events import Event, Launch
+
+CYCLES_PER_PHASE = 16
+"""Cycles of one core for a phase of a product of two 32x32 tiles (documented)."""
+
+
+class Work(NamedTuple):
+    """What the matrix engines do for one launch.
+
+    Attributes:
+        flops: two for each product of the matrices' own shapes.
+        tile_products: products of 32x32 tiles.
+        phases: per product, 1 for LoFi to 4 for HiFi4.
+    """
+
+    flops: int
+    tile_products: int
+    phases: int
+
+
+class Cost(NamedTuple):
+    """Of one launch: `flops` of its matrix products, and `seconds`, the least it can take."""
+
+    flops: int
+    dram_bytes: int
+    seconds: float
+
+
+def cost_of(launch: "Launch", event: "Event") -> Cost:
+    """The cost of a launch: each of its tensors in DRAM is read or written once, its products are dealt evenly to its cores."""
+    device = event.before.device
+    tensors = {x.buffer: x.spec for x in (*event.inputs, *event.outputs) if type(x) is Tensor}
+    dram = (BufferType.DRAM, BufferType.TRACE)
+    moved = sum(spec.num_pages * spec.page_size for spec in tensors.values() if spec.memory_config.buffer_type in dram)
+    seconds = moved / device.dram_bytes_per_second
+    flops = 0
+    if launch.operation.work is not None:
+        work = launch.operation.work(launch.attributes, tuple(x.spec if type(x) is Tensor else None for x in event.inputs))
+        flops = work.flops
+        cores = launch.footprint.cores.num_cores() if launch.footprint is not None else device.l1_banks
+        seconds = max(seconds, _matrix_seconds(device, work, cores))
+    return Cost(flops, moved, seconds)
+
+
+def _matrix_seconds(device: DeviceProfile, work: Work, cores: int) -> float:
+    return work.tile_products * CYCLES_PER_PHASE * work.phases / cores / device.clock_hz
