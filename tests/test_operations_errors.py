@@ -49,7 +49,7 @@ def test_a_tensor_must_be_allocated(name, argument):
 @pytest.mark.parametrize("name", [name for name in CALLS if name not in ("attention_softmax_", "to_layout, a view")])
 def test_l1_must_have_room(name):
     full, _ = MEMORY.allocate(tt.BufferType.L1, MEMORY.view(tt.BufferType.L1).total_bytes_per_bank)
-    text = r"L1 of n150 cannot take [\d,]+ B per bank: 0 of 1,393,312 B are free .* Largest live buffers.* place one in DRAM"
+    text = r"on n150 cannot place .* in L1: .* of 1,393,312 B there, 0 are free.* Largest live buffers.* place it in DRAM, where it fits"
     fails(lambda memory: CALLS[name](memory, memory_config=L1), tt.OutOfMemoryError, text, full)
 
 

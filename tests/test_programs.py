@@ -1,5 +1,6 @@
 """Programs: what is one and what makes another, the cache that counts them, and that a second iteration compiles nothing."""
 
+import re
 import threading
 
 import jax
@@ -229,3 +230,59 @@ def test_a_second_iteration_compiles_nothing(cache, rng, caplog, wrap):
     eager = wrap is not jax.jit
     assert built == (7, 0, 7)
     assert counts(cache) == (7, 14 if eager else 0, 7)
+
+
+# Two calls of `(memory, x, y)` and what the second one's key differs in, as the cache explains it.
+MISSES = {
+    "layout of the output": (CALLS["add"], CALLS["add to L1"], r"memory_config \(None before, now .*L1"),
+    "dtype of the output": (CALLS["add"], CALLS["add to float32"], r"dtype \(None before, now DataType.FLOAT32\)"),
+    "a grid": (CALLS["matmul"], CALLS["matmul on a grid"], r"core_grid \(None before, now CoreGrid\(y=1, x=1\)\)"),
+    "a number": (CALLS["add"], CALLS["add a number"], r"input 1 \(none before, now a number\)"),
+    "a dimension": (CALLS["softmax"], CALLS["softmax of columns"], r"softmax: differs from the nearest of 1 programs in "),
+}
+
+
+@pytest.mark.parametrize("first, then, text", MISSES.values(), ids=MISSES)
+def test_a_miss_is_explained(cache, first, then, text):
+    memory, (x, y, *_) = square()
+    first(memory, x, y)
+    then(memory, x, y)
+    assert re.search(text, cache.explain_miss()), cache.explain_miss()
+
+
+def test_what_the_device_ignores_explains_no_miss(cache):
+    memory, (x, y, *_) = square()
+    assert "no launch has missed" in cache.explain_miss()
+    tt.softmax(memory, x)
+    tt.relu(memory, x)
+    assert cache.explain_miss() == "relu: no program of this operation was held, of 1 in all"
+    memory, z = abstract(memory, (96, 32))
+    tt.relu(memory, z)  # another shape: the same program
+    assert counts(cache) == (2, 1, 2)
+    tt.gelu(memory, z)
+    explained = cache.explain_miss()
+    assert explained.startswith("gelu: differs from the nearest of 2 programs in ") and "shape" not in explained
+    memory, tall = abstract(memory, (64, 32))
+    memory, row = abstract(memory, (1, 32))
+    tt.add(memory, tall, tall)
+    tt.add(memory, tall, row)
+    assert "is_repeated of input 1" in cache.explain_miss()
+
+
+def test_two_shapes_of_one_entry_have_a_kernel_each(cache):
+    memory = tt.MemoryState.create(tt.N150)
+    for shape in ((32, 32), (64, 32)):
+        memory, x = tt.from_array(memory, jnp.ones(shape), dtype=tt.bfloat16, layout=TILE)
+        memory, y = tt.add(memory, x, x)
+        assert y.array.shape == shape and (y.array == 2).all()
+    assert counts(cache) == (1, 1, 1)
+
+
+def test_a_shared_program_is_no_miss_where_misses_are_forbidden(cache):
+    memory, (x, y, *_) = square()
+    tt.add(memory, x, y)
+    cache.misses_allowed = False
+    memory, z = abstract(memory, (96, 32))
+    tt.add(memory, z, z)
+    with pytest.raises(tt.TTError, match="misses are forbidden"):
+        tt.multiply(memory, z, z)

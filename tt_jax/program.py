@@ -57,6 +57,10 @@ class Operation:
     called: Callable[[Any], str] | None = None
     work: Callable[[Any, Any], Work] | None = None
 
+    def name_of(self, attributes: Any) -> str:
+        """What the user called: for errors, reports and plans."""
+        return self.name if self.called is None else self.called(attributes)
+
 
 
 @functools.lru_cache(maxsize=4096)
@@ -122,7 +126,7 @@ def launch(
         arrays.append(array)
         abstract = abstract or type(array) is jax.ShapeDtypeStruct
     cache = context.programs
-    name = operation.name if operation.called is None else operation.called(attributes)
+    name = operation.name_of(attributes)
     key = (operation, attributes, memory.device, *specs)
     program = found = cache.find(key)
     if program is None:

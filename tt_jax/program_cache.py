@@ -119,7 +119,7 @@ class ProgramCache:
             return "no launch has missed the program cache since it was last cleared"
         earlier = list(itertools.takewhile(lambda entry: entry != missed, self._entries))
         same = [entry for entry in earlier if entry[0] is missed[0]]
-        name = missed[0].name  # type: ignore[attr-defined]
+        name = missed[0].name_of(missed[1])  # type: ignore[attr-defined]
         if not same:
             return f"{name}: no program of this operation was held, of {len(earlier)} in all"
         differences = min((_differences(entry, missed) for entry in same), key=len)

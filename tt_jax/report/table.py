@@ -14,7 +14,11 @@ _TO_THE_RIGHT = frozenset(("step", "L1", "program", "cores", "GFLOP", "DRAM MB",
 
 def table_of(plan: "Plan") -> str:
     """The plan's summary, a row for each step, and what to look at: unknown footprints, leaks, tensors freed late."""
-    rows = [row for i in range(len(plan.steps)) for row in _rows(plan, i)]
+    freed: dict[int | None, list[Lifetime]] = {}
+    for x in plan.lifetimes:
+        freed.setdefault(x.end, []).append(x)
+    peak = plan.peak_step
+    rows = [row for i, step in enumerate(plan.steps) for row in _rows(i, step, freed.get(i, []), is_peak=i == peak)]
     return "\n".join([summary_of(plan), "", *_aligned([_HEAD, *rows]), "", *_remarks(plan)]).rstrip()
 
 
@@ -34,15 +38,12 @@ def summary_of(plan: "Plan") -> str:
     return "\n".join(lines if plan.fits else [*lines, f"error {plan.error}"])
 
 
-def _rows(plan: "Plan", index: int) -> list[tuple[str, ...]]:
+def _rows(index: int, step: Step, freed: list[Lifetime], is_peak: bool) -> list[tuple[str, ...]]:
     """A row for a step, and one more for each tensor after the first that it made or freed."""
-    step = plan.steps[index]
     tensors = [f"{spec} at {buffer.address}" for spec, buffer in step.outputs]
     if not step.is_launch:
-        tensors += [
-            f"- {x.origin.spec if x.origin else 'unknown'} at {x.buffer.address}" for x in plan.lifetimes if x.end == index
-        ]
-    l1 = f"{step.l1:,}{' *' if index == plan.peak_step else '  '}"
+        tensors += [f"- {x.origin.spec if x.origin else 'unknown'} at {x.buffer.address}" for x in freed]
+    l1 = f"{step.l1:,}{' *' if is_peak else '  '}"
     first = (str(index), step.name, step.site, tensors[0] if tensors else "", l1, *_program_cells(step))
     return [first, *(("", "", "", tensor, *[""] * 7) for tensor in tensors[1:])]
 
