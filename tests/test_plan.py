@@ -248,3 +248,37 @@ def test_a_png_needs_matplotlib(tmp_path, sharded, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
     with pytest.raises(tt.TTError, match=r"pip install tt-jax\[plot\]"):
         sharded.save(tmp_path / "plan.png")
+
+
+def convolution():
+    """Two groups, 64 channels to 32, 3x3 taps, 2 images of 16x16."""
+
+    def program(memory, x, w):
+        sizes = dict(batch_size=2, input_height=16, input_width=16, in_channels=64, out_channels=32, groups=2)
+        return tt.conv2d(memory, input_tensor=x, weight_tensor=w, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), **sizes)
+
+    weights = tt.TensorSpec((32, 32, 3, 3), tt.bfloat16, tt.ROW_MAJOR_LAYOUT)
+    return tt.plan(program, tt.TensorSpec((1, 1, 512, 64), tt.bfloat16, tt.ROW_MAJOR_LAYOUT), weights)
+
+
+def multiply(memory, x, w):
+    return tt.matmul(memory, x, w)
+
+
+def attend(memory, q, k, causal):
+    return tt.transformer.scaled_dot_product_attention(memory, q, k, k, is_causal=causal)
+
+
+@pytest.mark.parametrize(
+    "program, flops",
+    [
+        (lambda: tt.plan(multiply, spec(2, 3, 64, 96), spec(96, 128)), 2 * 6 * 64 * 96 * 128),
+        (lambda: tt.plan(multiply, spec(1, 1, 1, 96), spec(96, 128)), 2 * 96 * 128),
+        (lambda: tt.plan(attend, spec(2, 8, 128, 64), spec(2, 4, 128, 64), False), 2 * 2 * 16 * 128 * 128 * 64),
+        (lambda: tt.plan(attend, spec(2, 8, 128, 64), spec(2, 4, 128, 64), True), 2 * 16 * 128 * 128 * 64),
+        (convolution, 2 * 2 * (2 * 16 * 16) * (9 * 32) * 16),
+    ],
+    ids=["batched", "one row", "attention", "causal", "convolution"],
+)
+def test_flops(program, flops):
+    assert program().flops == flops

@@ -76,7 +76,10 @@ class Plan:
 
     @property
     def flops(self) -> int:
-        """Of all matrix products of matmul, linear and what is built on them; convolutions and fused attention are not counted."""
+        """Of the matrix products of matmul, linear and what is built on them, of conv2d and scaled_dot_product_attention.
+
+        Products of other operations (attention in decode form, transposed convolutions, some experimental ones) are not counted.
+        """
         return sum(step.cost.flops for step in self.steps if step.cost)
 
     @property

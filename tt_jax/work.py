@@ -7,6 +7,7 @@ the vector unit, packing, dispatch and L1 cost nothing.
 from typing import TYPE_CHECKING, NamedTuple
 
 from tt_jax.devices import DeviceProfile
+from tt_jax.layout import TILE_SIZE
 from tt_jax.memory import BufferType
 from tt_jax.tensor import Tensor
 
@@ -29,6 +30,12 @@ class Work(NamedTuple):
     flops: int
     tile_products: int
     phases: int
+
+
+def product(batch: int, rows: int, inner: int, columns: int, phases: int) -> Work:
+    """The work of `batch` products of `rows x inner` by `inner x columns` matrices."""
+    tiles = -(-rows // TILE_SIZE) * -(-inner // TILE_SIZE) * -(-columns // TILE_SIZE)
+    return Work(2 * batch * rows * inner * columns, batch * tiles, phases)
 
 
 class Cost(NamedTuple):

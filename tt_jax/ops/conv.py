@@ -34,6 +34,7 @@ from tt_jax.ops.creation import deallocate
 from tt_jax.ops.matmul_program import partial_dtype
 from tt_jax.program import Operation, launch, require_live, require_memory, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
+from tt_jax.work import Work, product
 
 __all__ = ["conv1d", "conv2d", "conv_transpose2d"]
 
@@ -80,7 +81,17 @@ def _kernel(
     return (y.reshape(_output_specs(attributes, specs)[0].shape),)
 
 
-_CONV2D = Operation("conv2d", _output_specs, _kernel)
+def _work(attributes: _Conv, specs: tuple[TensorSpec, ...]) -> Work:
+    """A product of a row for each output pixel by the taps of its window, for each group of channels."""
+    geometry = attributes.geometry
+    groups = geometry.window.groups
+    (output,) = _output_specs(attributes, specs)
+    taps = math.prod(geometry.window.kernel) * geometry.in_channels // groups
+    return product(groups, output.shape[2], taps, geometry.out_channels // groups, attributes.compute.math_fidelity.phases)
+
+
+_CONV2D = Operation("conv2d", _output_specs, _kernel, work=_work)
+# A transposed one has a tap for each input pixel it spreads: how many the device computes is not known, and not counted.
 _CONV_TRANSPOSE2D = Operation("conv_transpose2d", _output_specs, _kernel)
 
 

@@ -28,6 +28,7 @@ from tt_jax.ops.creation import deallocate
 from tt_jax.program import Operation, active_cache, launch, require_live, require_memory, require_tensor
 from tt_jax.program_configs import SDPAProgramConfig
 from tt_jax.tensor import Tensor, TensorSpec
+from tt_jax.work import Work, product
 
 __all__ = [
     "chunked_scaled_dot_product_attention",
@@ -222,7 +223,18 @@ def _joint_kernel(attributes: _Attention, specs: tuple[TensorSpec, ...], *arrays
     return y[:, :, :length], y[:, :, length:]
 
 
-_SDPA = Operation("scaled_dot_product_attention", _output_specs, _kernel)
+def _work(attributes: _Attention, specs: tuple[TensorSpec, ...]) -> Work:
+    """Scores and context; half of both where the upper triangle is left out."""
+    (batch, heads, rows, head_size), keys = specs[0].shape, specs[1].shape[2]
+    phases = MathFidelity[attributes.arithmetic.fidelity].phases
+    scores, context = (
+        product(batch * heads, rows, inner, columns, phases) for inner, columns in ((head_size, keys), (keys, head_size))
+    )
+    share = 2 if attributes.causal else 1
+    return Work((scores.flops + context.flops) // share, (scores.tile_products + context.tile_products) // share, phases)
+
+
+_SDPA = Operation("scaled_dot_product_attention", _output_specs, _kernel, work=_work)
 _CHUNKED = Operation("chunked_scaled_dot_product_attention", _chunk_specs, _chunk_kernel)
 _JOINT = Operation("joint_scaled_dot_product_attention", _joint_specs, _joint_kernel)
 
