@@ -160,8 +160,25 @@ def test_out_of_memory_ends_the_plan():
 
     plan = tt.plan(program, spec(6144, 6144))
     assert not plan.fits and plan.result is None
-    assert [step.name for step in plan.steps] == ["argument 0", "matmul"]
-    assert "DOES NOT FIT, after step 1" in str(plan) and "Out of Memory" in str(plan)
+    assert [(step.name, step.error) for step in plan.steps] == [("argument 0", None), ("matmul", None), ("matmul", plan.error)]
+    assert "n150: DOES NOT FIT: step 2, matmul" in str(plan) and "Out of Memory" in str(plan)
+    assert plan.memory.view(tt.BufferType.L1).total_bytes_allocated_per_bank == plan.steps[1].l1
+
+
+def test_a_program_that_clashes_is_shown_with_its_output():
+    """The output has its place when the program's own buffers are checked, and gives it back."""
+
+    def program(memory, x, w):
+        memory, y = tt.matmul(memory, x, w, memory_config=L1, core_grid=tt.CoreGrid(8, 8))
+        return memory, y
+
+    plan = tt.plan(program, spec(4096, 4096, memory_config=L1), spec(4096, 4096))
+    clash = plan.steps[-1]
+    assert isinstance(plan.error, tt.L1ClashError) and clash.error is plan.error
+    ((_, output),) = clash.outputs
+    assert clash.footprint is not None and clash.l1 == plan.steps[-2].l1 + output.size
+    assert not plan.memory.is_live(output)
+    assert plan.lifetimes[-1].buffer == output and plan.lifetimes[-1].end == len(plan.steps)
 
 
 def test_other_errors_are_raised():

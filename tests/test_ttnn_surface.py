@@ -18,10 +18,8 @@ ABSENT = {
     "NOC.NOC_0",
     "NOC.NOC_1",
     "ReduceType.Sum",
-    "device.EnableMemoryReports",
     "distributed.distributed.ConcatMeshToTensor",
     "experimental.broadcast_to",
-    "graph.extract_levelized_graph",
     "graph_tracer_utils.GraphTracerUtils.serialize_graph",
     "moreh_full_like",
     "operations.moreh.dot",
@@ -117,16 +115,6 @@ def test_tracer_without_a_trace_of_the_value():
     assert ttnn.tracer.is_tracing_enabled()
     ttnn.tracer.disable_tracing()
     assert not ttnn.tracer.is_tracing_enabled()
-
-
-def test_only_one_graph_capture_at_a_time():
-    ttnn.graph.begin_graph_capture()
-    try:
-        with pytest.raises(tt.TTError, match="under way"):
-            ttnn.graph.begin_graph_capture()
-        assert ttnn.graph.is_graph_capture_active()
-    finally:
-        ttnn.graph.end_graph_capture()
 
 
 def test_reports_of_what_is_live():

@@ -132,18 +132,13 @@ def test_graph_capture(device):
     y = ttnn.relu(ttnn.add(x, x))
     trace = ttnn.graph.end_graph_capture()
     calls = ttnn.graph.extract_calltrace(trace)
-    assert calls == ["ttnn.add", "add", "ttnn.relu", "unary"] or calls[::2] == ["ttnn.add", "ttnn.relu"]
+    assert calls[::3] == ["ttnn.add", "ttnn.relu"]
     assert [node["counter"] for node in trace] == list(range(len(trace)))
     allocated = [n["params"]["address"] for n in trace if n["node_type"] == "buffer_allocate"]
-    assert allocated[-1] == y.buffer_address() and allocated[0] == x.buffer_address()
+    assert len(allocated) == 2 and allocated[-1] == y.buffer_address()
     assert sum(n["node_type"] == "buffer_deallocate" for n in trace) == 1
     assert ttnn.graph.count_intermediate_and_output_tensors(trace) == (1, 1)
-    with pytest.raises(tt.NotModelledError):
-        ttnn.graph.extract_peak_L1_memory_usage(trace)
-    with pytest.raises(tt.NotModelledError):
-        ttnn.graph.begin_graph_capture(ttnn.graph.RunMode.NO_DISPATCH)
-    with pytest.raises(tt.TTError, match="no capture"):
-        ttnn.graph.end_graph_capture()
+    assert ttnn.graph.extract_peak_L1_memory_usage(trace) == 3 * 2 * 2048  # the circular buffers of the addition
 
 
 def attention(x, mask, weights, num_heads):

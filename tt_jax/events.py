@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tt_jax.errors import OutOfMemoryError
 from tt_jax.footprint import Footprint
 
 if TYPE_CHECKING:
@@ -47,18 +48,53 @@ class Launch(NamedTuple):
     is_hit: bool
 
 
+class Refusal(NamedTuple):
+    """A step that did not fit: the memory stays as it was.
+
+    Attributes:
+        name: of the operation.
+        before: the memory.
+        error: why.
+        outputs: those of its new tensors that found a place.
+        footprint: of its program, None where it is not known or has none.
+        context: as in `Event`.
+    """
+
+    name: str
+    before: "MemoryState"
+    error: OutOfMemoryError
+    outputs: "Sequence[Tensor]"
+    footprint: Footprint | None
+    context: "Context"
+
+
+refusal_observers: list[Callable[[Refusal], None]] = []
+"""Called before the error of a step that does not fit is raised."""
+
 observers: list[Callable[[Event], None]] = []
 """Called after every event, in turn. They must not change what they see."""
 
 
 @contextmanager
-def observed_by(observer: Callable[[Event], None]) -> Iterator[None]:
-    """Tell `observer` of every event within a `with` block."""
+def observed_by(observer: Callable[[Event], None], refused: Callable[[Refusal], None] | None = None) -> Iterator[None]:
+    """Tell `observer` of every event within a `with` block, and `refused` of every step that does not fit."""
     observers.append(observer)
+    if refused is not None:
+        refusal_observers.append(refused)
     try:
         yield
     finally:
         observers.remove(observer)
+        if refused is not None:
+            refusal_observers.remove(refused)
+
+
+def refuse(refusal: Refusal) -> OutOfMemoryError:
+    """Tell the refusals' observers; the error, to raise."""
+    if not refusal.context.is_host:
+        for observe in refusal_observers:
+            observe(refusal)
+    return refusal.error
 
 
 def tell(event: Event) -> None:

@@ -167,7 +167,7 @@ def plan(
     result, error = None, None
     token = active.set(context)
     try:
-        with observed_by(timeline):
+        with observed_by(timeline, timeline.refused):
             try:
                 after, (args, kwargs) = _placed(before, (args, kwargs), arguments)
                 _, result = functional(after, *args, **kwargs)

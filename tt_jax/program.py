@@ -17,7 +17,7 @@ from tt_jax import shortage
 from tt_jax.context import Context, active
 from tt_jax.devices import DeviceProfile
 from tt_jax.errors import ArgumentError, DeallocatedError, OutOfMemoryError, TTError
-from tt_jax.events import Event, Launch, observers, tell
+from tt_jax.events import Event, Launch, Refusal, observers, refuse, tell
 from tt_jax.footprint import Footprint
 from tt_jax.memory import Buffer, BufferType, MemoryState
 from tt_jax.program_cache import ProgramCache
@@ -154,7 +154,8 @@ def launch(
             after, buffer = after.allocate(buffer_type, size)
         except OutOfMemoryError:
             spec = program.outputs[len(buffers)]
-            raise shortage.out_of_memory(name, memory, after, spec, size, context.origins) from None
+            error = shortage.out_of_memory(name, memory, after, spec, size, context.origins)
+            raise refuse(_refusal(name, memory, error, program, buffers, given, None, context)) from None
         buffers.append(buffer)
     footprint = program.footprint
     if program.fitted_footprint is not None:
@@ -163,7 +164,8 @@ def launch(
         end = after.region(BufferType.L1).start + footprint.size
         lowest = after.lowest_occupied(BufferType.L1)
         if end > after.device.l1_size or (lowest is not None and lowest < end):
-            raise shortage.clash(name, footprint, memory, after, context.origins)
+            error = shortage.clash(name, footprint, memory, after, context.origins)
+            raise refuse(_refusal(name, memory, error, program, buffers, given, footprint, context))
 
     values = program.abstract if abstract else program.kernel(*arrays)
     if found is None:
@@ -181,6 +183,21 @@ def launch(
     return after, outputs
 
 
+def _refusal(
+    name: str,
+    memory: MemoryState,
+    error: OutOfMemoryError,
+    program: Program,
+    buffers: Sequence[Buffer],
+    given: int,
+    footprint: Footprint | None,
+    context: Context,
+) -> Refusal:
+    """What a launch tells that found places for `buffers`, the first `given` of which were not new."""
+    tensors = tuple(map(Tensor, program.abstract, program.outputs, buffers))  # type: ignore[arg-type]  # without values
+    return Refusal(name, memory, error, tensors[given:], footprint, context)
+
+
 def place(memory: MemoryState, spec: TensorSpec, operation: str) -> tuple[MemoryState, Buffer]:
     """The memory with room for a tensor of `spec`, which `operation` puts there without a program, and its place.
 
@@ -191,7 +208,8 @@ def place(memory: MemoryState, spec: TensorSpec, operation: str) -> tuple[Memory
     try:
         after, buffer = memory.allocate(spec.memory_config.buffer_type, size)
     except OutOfMemoryError:
-        raise shortage.out_of_memory(operation, memory, memory, spec, size, context.origins) from None
+        error = shortage.out_of_memory(operation, memory, memory, spec, size, context.origins)
+        raise refuse(Refusal(operation, memory, error, (), None, context)) from None
     context.origins.note(buffer, spec, operation)
     if observers and not context.is_host:
         placed = Tensor(jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier), spec, buffer)  # type: ignore[arg-type]

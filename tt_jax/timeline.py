@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tt_jax.context import Context
-from tt_jax.events import Event
+from tt_jax.events import Event, Refusal
+from tt_jax.errors import OutOfMemoryError
 from tt_jax.footprint import Footprint
 from tt_jax.memory import Buffer, BufferType, MemoryState
 from tt_jax.origins import Origin, call_site, site_of
@@ -25,6 +26,7 @@ class Step(NamedTuple):
         footprint: what that program kept in L1, None where that is not known.
         is_hit: whether the program cache had it.
         cost: what the program had at least to do.
+        error: why it did not fit, None if it did.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Step(NamedTuple):
     footprint: Footprint | None = None
     is_hit: bool = False
     cost: Cost | None = None
+    error: OutOfMemoryError | None = None
 
 
 @dataclasses.dataclass(slots=True)
@@ -62,7 +65,7 @@ class Lifetime:
 
 
 class Timeline:
-    """Steps and lifetimes of one device's memory, recorded event by event (`tt_jax.events.observed_by(timeline)`).
+    """Steps and lifetimes of one device's memory, recorded event by event (`tt_jax.events.observed_by(timeline, timeline.refused)`).
 
     Events of other contexts are not its own, and pass.
     """
@@ -102,6 +105,22 @@ class Timeline:
             base = base._replace(is_launch=True, footprint=launch.footprint, is_hit=launch.is_hit, cost=cost)
         self.steps.append(base)
 
+    def refused(self, refusal: Refusal) -> None:
+        """Take in a step that did not fit: with its program's own buffers, and the outputs that had found a place."""
+        if refusal.context is not self.context:
+            return
+        if refusal.before is not self.memory and refusal.before != self.memory:
+            self._jump(refusal.before)
+        step = len(self.steps)
+        for y in refusal.outputs:
+            self._open(y.buffer, step)
+        outputs = tuple((y.spec, y.buffer) for y in refusal.outputs)
+        site = site_of(*call_site())
+        footprint = refusal.footprint
+        self.steps.append(Step(refusal.name, site, outputs, self._l1, self._dram, footprint=footprint, error=refusal.error))
+        for y in refusal.outputs:
+            self._close(y.buffer, step + 1)
+
     def _jump(self, memory: MemoryState) -> None:
         difference = memory.diff(self.memory)
         for buffer in difference.freed:
@@ -116,7 +135,7 @@ class Timeline:
         lifetime = Lifetime(buffer, self.context.origins.find(buffer), step, step)
         self.lifetimes.append(lifetime)
         self._live[buffer] = lifetime
-        if step >= 0:
+        if step >= 0:  # what was there before is counted
             self._count(buffer, buffer.size)
 
     def _close(self, buffer: Buffer, step: int) -> None:

@@ -26,7 +26,7 @@ def summary_of(plan: "Plan") -> str:
     """Whether it fits, and the figures of the whole program."""
     l1, dram = (plan.before.region(kind).size for kind in (BufferType.L1, BufferType.DRAM))
     approximate = ", an approximate profile" if plan.device.approximate else ""
-    verdict = "fits" if plan.fits else f"DOES NOT FIT, after step {len(plan.steps) - 1}"
+    verdict = "fits" if plan.fits else f"DOES NOT FIT: step {len(plan.steps) - 1}, {plan.steps[-1].name}"
     lines = [
         f"{plan.device.name}{approximate}: {verdict}",
         f"L1    peak {plan.peak_l1:,} of {l1:,} B per bank ({plan.peak_l1 / l1:.1%}) at step {plan.peak_step}; "
@@ -44,18 +44,21 @@ def _rows(index: int, step: Step, freed: list[Lifetime], is_peak: bool) -> list[
     if not step.is_launch:
         tensors += [f"- {x.origin.spec if x.origin else 'unknown'} at {x.buffer.address}" for x in freed]
     l1 = f"{step.l1:,}{' *' if is_peak else '  '}"
-    first = (str(index), step.name, step.site, tensors[0] if tensors else "", l1, *_program_cells(step))
+    name = step.name if step.error is None else f"{step.name} DOES NOT FIT"
+    first = (str(index), name, step.site, tensors[0] if tensors else "", l1, *_program_cells(step))
     return [first, *(("", "", "", tensor, *[""] * 7) for tensor in tensors[1:])]
 
 
 def _program_cells(step: Step) -> tuple[str, ...]:
-    if not step.is_launch or step.cost is None:
+    if not step.is_launch and step.footprint is None:
         return ("",) * 6
     program, cores = "unknown", ""
     if step.footprint is not None:
         program = f"{'' if step.footprint.is_exact else '>='}{step.footprint.size:,}"
         cores = str(step.footprint.cores.num_cores())
     cost = step.cost
+    if cost is None:
+        return (program, cores, "", "", "", "")
     figures = (f"{cost.flops / 1e9:.2f}" if cost.flops else "", f"{cost.dram_bytes / 1e6:.2f}", f"{cost.seconds * 1e6:.1f}")
     return (program, cores, "hit" if step.is_hit else "new", *figures)
 

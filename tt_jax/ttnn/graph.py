@@ -1,173 +1,138 @@
-"""`ttnn.graph`: what a program did, as the list of nodes that the real library's capture gives.
+"""`ttnn.graph`: what a program did, as the list of nodes that the real library's capture gives, and what that list says.
 
-Nodes are dicts with counter, node_type, params, arguments and connections. Functions, device operations, tensors and buffers are
-recorded; circular buffers are not (their sizes are known for few programs so far), so peaks cannot be told yet.
+    ttnn.graph.begin_graph_capture(ttnn.graph.RunMode.NO_DISPATCH)
+    model(x)
+    trace = ttnn.graph.end_graph_capture()
+    ttnn.graph.extract_peak_L1_memory_usage(trace)
+
+A node is a dict with counter (its index), node_type, params, arguments, connections, input_tensors and stacking_level. A device
+operation whose program keeps an unknown amount of L1 has the parameter `footprint`, and captures with such programs have no peak.
 Source of the format: spec/memory.md section 6.
 """
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+import pathlib
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tt_jax import events
 from tt_jax.choice import Choice
-from tt_jax.errors import NotModelledError, TTError
-from tt_jax.events import Event, observers
-from tt_jax.memory import Buffer, BufferType
-from tt_jax.tensor import Tensor as FunctionalTensor
+from tt_jax.errors import ArgumentError, TTError
+from tt_jax.memory import BufferType
 from tt_jax.ttnn import _derive
-from tt_jax.ttnn.device import Device, release_observers
-from tt_jax.ttnn.tensor import Tensor, tensors_in
-
-Node = dict[str, Any]
+from tt_jax.ttnn import device as devices
+from tt_jax.ttnn.graph_nodes import Node
+from tt_jax.ttnn.graph_recorder import Recorder
+from tt_jax.ttnn.graph_trace import PeakMemoryUsagePerCore as PeakMemoryUsagePerCore
+from tt_jax.ttnn.graph_trace import TensorInfo as TensorInfo
+from tt_jax.ttnn.graph_trace import count_intermediate_and_output_tensors as count_intermediate_and_output_tensors
+from tt_jax.ttnn.graph_trace import extract_calltrace as extract_calltrace
+from tt_jax.ttnn.graph_trace import extract_levelized_graph as extract_levelized_graph
+from tt_jax.ttnn.graph_trace import extract_output_info as extract_output_info
+from tt_jax.ttnn.graph_trace import extract_output_tensors as extract_output_tensors
+from tt_jax.ttnn.graph_trace import extract_peak_L1_memory_usage as extract_peak_L1_memory_usage
+from tt_jax.ttnn.graph_trace import extract_resource_usage_per_core as extract_resource_usage_per_core
+from tt_jax.ttnn.graph_trace import pretty_print as pretty_print
+from tt_jax.ttnn.undispatched import Undispatched
 
 
 class RunMode(Choice):
-    """NORMAL: operations run as they are captured. NO_DISPATCH, which only pretends, is not modelled."""
+    """How operations run while they are captured.
+
+    NORMAL: as ever. NO_DISPATCH: on the devices that are open when the capture begins they allocate nothing (tensors are at address
+    0, and never too large), keep no program and compute nothing: tensors made then hold no values and read as zeros. What is checked
+    without running, the static buffers of a program against the tensors in L1 among it, is checked.
+    """
 
     NORMAL = 0
     NO_DISPATCH = 1
 
 
-class _Capture:
-    def __init__(self) -> None:
-        self.nodes: list[Node] = []
-        self.tensors: dict[int, int] = {}
-        self.buffers: dict[Buffer, int] = {}
-        self.open: list[int] = [self.add("capture_start")]
-
-    def add(self, kind: str, params: dict[str, Any] | None = None, **extra: Any) -> int:
-        counter = len(self.nodes)
-        node = {
-            "counter": counter,
-            "node_type": kind,
-            "params": params,
-            "arguments": [],
-            "connections": [],
-            "input_tensors": [],
-        }
-        self.nodes.append(node | extra | {"stacking_level": len(self.open) if counter else 0})
-        return counter
-
-    def connect(self, source: int, target: int) -> None:
-        self.nodes[source]["connections"].append(target)
-
-    def start(self, name: str, arguments: Sequence[Any] = (), **params: Any) -> int:
-        shown = [f"{argument!s:.400}" for argument in arguments]
-        counter = self.add("function_start", {"name": name, "inputs": str(len(arguments))} | params, arguments=shown)
-        self.connect(self.open[-1], counter)
-        self.open.append(counter)
-        return counter
-
-    def end(self, name: str) -> int:
-        counter = self.add("function_end", {"name": name})
-        self.connect(self.open.pop(), counter)
-        return counter
-
-    def tensor(self, handle: Tensor) -> int:
-        key = handle.tensor_id
-        if key not in self.tensors:
-            params = {
-                "tensor_id": str(key),
-                "shape": str(handle.shape),
-                "dtype": f"DataType::{handle.dtype.name}",
-                "layout": f"Layout::{handle.layout.name}",
-                "size": handle.logical_volume() * handle.element_size(),
-                "storage_type": handle.storage_type().name,
-            }
-            buffer, device = handle._storage.buffer, handle.device()
-            if device is not None and buffer is not None:
-                params |= {"memory_config": str(handle.memory_config()), "device_id": device.id(), "address": buffer.address}
-            self.tensors[key] = self.add("tensor", params)
-            if device is not None and buffer is not None:
-                if buffer not in self.buffers:
-                    self.allocate(buffer, handle.spec.page_size, handle.spec.num_pages * handle.spec.page_size)
-                self.connect(self.buffers[buffer], self.tensors[key])
-        return self.tensors[key]
-
-    def allocate(self, buffer: Buffer, page_size: int, size: int) -> None:
-        params = self._place(buffer) | {"size": size}
-        self.buffers[buffer] = self.add("buffer", params)
-        where = {"address": buffer.address, "page_size": page_size, "max_size_per_bank": buffer.size, "num_cores": 0}
-        allocation = self.add("buffer_allocate", params | where)
-        self.connect(allocation, self.buffers[buffer])
-
-    def _place(self, buffer: Buffer) -> dict[str, Any]:
-        memory = "DRAM" if buffer.buffer_type is BufferType.DRAM else "L1"
-        return {"type": memory, "buffer_type": buffer.buffer_type.name, "device_id": 0}
-
-    def released(self, device: Device, buffer: Buffer) -> None:
-        if buffer in self.buffers:
-            counter = self.add("buffer_deallocate", self._place(buffer) | {"address": buffer.address, "size": buffer.size})
-            self.connect(counter, self.buffers.pop(buffer))
-
-    def launched(self, event: Event) -> None:
-        if event.launch is None:
-            return
-        operation, hit = event.launch.operation, event.launch.is_hit
-        shown = [x.spec if isinstance(x, FunctionalTensor) else "scalar" for x in event.inputs]
-        self.start(operation.name, shown, program_cache_hit=hit)
-        for y in event.outputs:
-            if y.buffer not in self.buffers:
-                self.allocate(y.buffer, y.spec.page_size, y.spec.num_pages * y.spec.page_size)
-        self.end(operation.name)
-
-    def intercept(self, operation: Any, args: Any, kwargs: Any, proceed: Any) -> Any:
-        name = operation.python_fully_qualified_name
-        inputs = [self.tensor(x) for x in tensors_in((args, kwargs)) if x.is_allocated()]
-        function = self.start(name, [*args, *(f"{key}={value}" for key, value in kwargs.items())])
-        self.nodes[function]["input_tensors"] = inputs
-        for counter in inputs:
-            self.connect(counter, function)
-        try:
-            output = proceed(args, kwargs)
-        except BaseException:
-            self.end(name)
-            raise
-        end = self.end(name)
-        for x in tensors_in(output):
-            self.connect(end, self.tensor(x))
-        return output
-
-
-_captures: list[_Capture] = []
+_captures: list[Recorder] = []
 
 
 def begin_graph_capture(run_mode: RunMode = RunMode.NORMAL) -> None:
-    """Record what happens from now on. Raises NotModelledError for NO_DISPATCH, TTError within another capture."""
-    if run_mode is not RunMode.NORMAL:
-        raise NotModelledError(
-            "graph capture without dispatch is not modelled: use RunMode.NORMAL, or a device with TT_JAX_COMPUTE=off"
-        )
+    """Record what happens from now on. Raises ArgumentError for what is no RunMode, TTError within another capture."""
+    if not isinstance(run_mode, RunMode):
+        raise ArgumentError(f"begin_graph_capture: `run_mode` must be RunMode.NORMAL or RunMode.NO_DISPATCH, got {run_mode!r}")
     if _captures:
         raise TTError("begin_graph_capture: a capture is under way; end it with end_graph_capture")
-    capture = _Capture()
-    _captures.append(capture)
-    _derive.interceptors.append(capture.intercept)
-    observers.append(capture.launched)
-    release_observers.append(capture.released)
+    recorder = Recorder(Undispatched() if run_mode is RunMode.NO_DISPATCH else None)
+    _captures.append(recorder)
+    _derive.interceptors.append(recorder.intercept)
+    events.observers.append(recorder.observe)
+    events.refusal_observers.append(recorder.refused)
+    devices.release_observers.append(recorder.released)
+
+
+def _end() -> Recorder:
+    if not _captures:
+        raise TTError("end_graph_capture: no capture is under way; begin_graph_capture starts one")
+    recorder = _captures.pop()
+    _derive.interceptors.remove(recorder.intercept)
+    events.observers.remove(recorder.observe)
+    events.refusal_observers.remove(recorder.refused)
+    devices.release_observers.remove(recorder.released)
+    if recorder.undispatched is not None:
+        recorder.undispatched.restore()
+    recorder.graph.close()
+    return recorder
 
 
 def end_graph_capture() -> list[Node]:
     """End the capture: its nodes. Raises TTError if none is under way."""
-    if not _captures:
-        raise TTError("end_graph_capture: no capture is under way; begin_graph_capture starts one")
-    capture = _captures.pop()
-    _derive.interceptors.remove(capture.intercept)
-    observers.remove(capture.launched)
-    release_observers.remove(capture.released)
-    end = capture.add("capture_end")
-    capture.nodes[end]["stacking_level"] = 0
-    capture.connect(0, end)
-    return capture.nodes
+    return _end().graph.nodes
 
 
-def end_graph_capture_to_file(path: str | os.PathLike[str]) -> None:
-    """End the capture and write its nodes to a JSON file."""
-    nodes = end_graph_capture()
-    with open(path, "w") as file:
-        json.dump({"version": 1, "graph": nodes}, file)
+def end_graph_capture_to_file(path: str | os.PathLike[str]) -> list[Node]:
+    """End the capture: its nodes, which go to a JSON file too, with a description of the devices. Raises TTError if none is under way."""
+    recorder = _end()
+    report = {
+        "version": 1,
+        "graph": recorder.graph.nodes,
+        "devices": [_description(device) for device in recorder.devices.values()],
+        "metadata": {
+            "capture_timestamp_ns": time.time_ns() - recorder.graph.nodes[-1]["duration_ns"],
+            "rank": 0,
+            "world_size": 1,
+        },
+    }
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=2))
+    return recorder.graph.nodes
+
+
+def _description(device: devices.Device) -> dict[str, Any]:
+    """A device as a capture's file describes it: every compute core stores L1 buffers, and there are no others."""
+    profile, region = device.profile, device.memory.region(BufferType.L1)
+    (columns, rows), cores = profile.grid, profile.l1_banks
+    return {
+        "device_id": device.id(),
+        "num_y_cores": rows,
+        "num_x_cores": columns,
+        "num_y_compute_cores": rows,
+        "num_x_compute_cores": columns,
+        "worker_l1_size": profile.l1_size,
+        "l1_num_banks": cores,
+        "l1_bank_size": region.size,
+        "address_at_first_l1_bank": 0,
+        "address_at_first_l1_cb_buffer": region.start,
+        "num_banks_per_storage_core": profile.l1_size // region.size if region.size else 0,
+        "num_compute_cores": cores,
+        "num_storage_cores": 0,
+        "total_l1_memory": cores * profile.l1_size,
+        "total_l1_for_tensors": 0,
+        "total_l1_for_interleaved_buffers": cores * region.size,
+        "total_l1_for_sharded_buffers": cores * region.size,
+        "cb_limit": profile.l1_size - region.start,
+        "arch": device.arch().name,
+        "num_dram_channels": profile.dram_banks,
+        "dram_size_per_channel": profile.dram_bank_end,
+    }
 
 
 def is_graph_capture_active() -> bool:
@@ -184,42 +149,3 @@ def capture(run_mode: RunMode = RunMode.NORMAL) -> Iterator[list[Node]]:
         yield nodes
     finally:
         nodes.extend(end_graph_capture())
-
-
-def extract_calltrace(trace: Sequence[Node]) -> list[str]:
-    """The names of the functions in order."""
-    return [node["params"]["name"] for node in trace if node["node_type"] == "function_start"]
-
-
-def extract_output_tensors(trace: Sequence[Node]) -> set[int]:
-    """The counters of the tensors that the last function gave."""
-    ends = [node for node in trace if node["node_type"] == "function_end"]
-    kinds = {node["counter"]: node["node_type"] for node in trace}
-    return {c for c in ends[-1]["connections"] if kinds[c] == "tensor"} if ends else set()
-
-
-def count_intermediate_and_output_tensors(trace: Sequence[Node]) -> tuple[int, int]:
-    """How many tensors functions made that are not the result, and how many are."""
-    kinds = {node["counter"]: node["node_type"] for node in trace}
-    made = {c for node in trace if node["node_type"] == "function_end" for c in node["connections"] if kinds[c] == "tensor"}
-    outputs = extract_output_tensors(trace)
-    return len(made - outputs), len(outputs)
-
-
-def _needs_circular_buffers(name: str) -> Any:
-    def refuse(*arguments: Any, **options: Any) -> Any:
-        raise NotModelledError(f"{name} needs the circular buffers of every program, which are not recorded yet")
-
-    refuse.__name__ = name
-    return refuse
-
-
-extract_peak_L1_memory_usage = _needs_circular_buffers("extract_peak_L1_memory_usage")  # noqa: N816
-extract_resource_usage_per_core = _needs_circular_buffers("extract_resource_usage_per_core")
-
-
-def pretty_print(trace: Sequence[Node]) -> None:
-    """Print the functions, indented by their depth."""
-    for node in trace:
-        if node["node_type"] == "function_start":
-            print("    " * (node["stacking_level"] - 1) + node["params"]["name"])
