@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 BENCHMARKS := $(sort $(filter-out tests/benchmarks/_%,$(wildcard tests/benchmarks/*.py)))
 
-.PHONY: demo test test-torch test-all lint bench clean
+.PHONY: demo test test-torch test-visualizer test-all lint bench clean
 .NOTPARALLEL: # two pips in one environment
 
 demo: $(VENV)/examples.stamp
@@ -20,6 +20,10 @@ TORCH ?= torch>=2.13.0
 test-torch: $(VENV)-torch/torch.stamp
 	$(VENV)-torch/bin/python -m pytest -m "torch and not slow"
 
+# ttnn-visualizer in an environment of its own: its dependencies are many. The tests call that interpreter.
+test-visualizer: $(VENV)/test.stamp $(VENV)-visualizer/visualizer.stamp
+	TT_JAX_VISUALIZER_PYTHON=$(CURDIR)/$(VENV)-visualizer/bin/python $(BIN)/python -m pytest -m visualizer
+
 test-all: $(VENV)/test.stamp
 	$(BIN)/python -m pytest
 
@@ -32,7 +36,7 @@ bench: $(VENV)/examples.stamp
 	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python "$$script"; done
 
 clean:
-	rm -rf $(VENV) $(VENV)-torch build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-torch $(VENV)-visualizer build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find kernels tt_jax tests examples -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/venv.stamp: pyproject.toml
@@ -52,6 +56,11 @@ $(VENV)/test.stamp: $(VENV)/examples.stamp
 $(VENV)-torch/torch.stamp: pyproject.toml
 	python3 -m venv --clear $(VENV)-torch
 	$(VENV)-torch/bin/python -m pip install -qq --disable-pip-version-check --editable '.[test]' '$(TORCH)'
+	touch $@
+
+$(VENV)-visualizer/visualizer.stamp: pyproject.toml
+	python3 -m venv --clear $(VENV)-visualizer
+	$(VENV)-visualizer/bin/python -m pip install -qq --disable-pip-version-check 'ttnn-visualizer>=0.108.0'
 	touch $@
 
 $(VENV)/lint.stamp: $(VENV)/test.stamp

@@ -85,3 +85,103 @@ def test_another_ttnn_is_not_replaced(tmp_path):
     code = "import ttnn, tt_jax.alias\ntry:\n    tt_jax.alias.install()\nexcept ImportError as e:\n    print(e)"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert "another ttnn is imported already" in done.stdout, done.stderr
+
+
+MODEL = """
+    import ttnn
+
+    def forward(x, w, *, scale=1.0):
+        return ttnn.multiply(ttnn.matmul(x, w, memory_config=ttnn.L1_MEMORY_CONFIG), scale)
+
+    def functional(memory, x):
+        import tt_jax as tt
+        return tt.relu(memory, x)
+
+    constant = 3
+"""
+
+SHAPES = ("--shape", "x=1024,2048", "--shape", "w=2048,4096:bfloat8_b:tile:dram")
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "model.py"
+    path.write_text(textwrap.dedent(MODEL))
+    return path
+
+
+@pytest.mark.parametrize("target", ["model:forward", "model.py:forward"])
+def test_plan_of_a_function(model, target):
+    done = tt_jax("plan", target, *SHAPES, "--set", "scale=2.0", "--device", "n150,p150", cwd=model.parent)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.split("p150: fits")
+    assert first.startswith("n150: fits\n")
+    assert "model.py:5 in forward" in first and "2048x4096 bfloat8_b TILE in DRAM" in second
+
+
+def test_plan_of_what_does_not_fit_exits_with_1_and_draws(model):
+    shapes = ("--shape", "x=8,1024,2048", "--shape", "w=2048,16384:bfloat8_b:tile")
+    done = tt_jax(
+        "plan", "model:forward", *shapes, "--device=n150,p150", "--summary", "--save", "out.html", cwd=model.parent
+    )
+    assert done.returncode == 1, done.stderr
+    assert "n150: DOES NOT FIT: step 2, matmul" in done.stdout and "Out of Memory: matmul on p150" in done.stdout
+    assert "step  operation" not in done.stdout
+    assert sorted(path.name for path in model.parent.glob("*.html")) == ["out-n150.html", "out-p150.html"]
+
+
+def test_plan_of_a_functional_function(model):
+    done = tt_jax("plan", "model:functional", "--shape", "x=64,64:float32:row_major:l1", cwd=model.parent)
+    assert done.returncode == 0, done.stderr
+    assert "64x64 float32 ROW_MAJOR in L1" in done.stdout
+
+
+def test_plan_of_a_script(script):
+    """Tensors read as zeros; the script goes to its end, and its devices are planned."""
+    done = tt_jax("plan", str(script), "--device", "n150,p150", "--", "a", "--b", cwd=script.parent)
+    assert done.returncode == 0, done.stderr
+    assert "wormhole_b0 0.0 ['a', '--b'] __main__" in done.stdout and "blackhole 0.0 ['a', '--b'] __main__" in done.stdout
+    assert "n150: fits" in done.stdout and "p150: fits" in done.stdout and "script.py:13" in done.stdout
+
+
+def test_plan_of_a_script_that_does_not_fit(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(
+        "import ttnn\n"
+        "device = ttnn.open_device(device_id=0)\n"
+        "kept = ttnn.zeros((5000, 8192), layout=ttnn.TILE_LAYOUT, device=device, memory_config=ttnn.L1_MEMORY_CONFIG)\n"
+        "more = ttnn.relu(kept)\n"
+    )
+    done = tt_jax("plan", "script.py", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "n150: DOES NOT FIT: step 1, relu" in done.stdout and "by zeros, script.py:3)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("model:forward", "--shape", "x=8,a"), "--shape takes NAME=DIMS"),
+        (("model:forward", "--shape", "x=8:bfloat16:tile:l1:more"), "--shape takes NAME=DIMS"),
+        (("model:forward", "--shape", "x=8,8:bfloat8_b:row_major"), "its layout must be TILE"),
+        (("model:forward", "--set", "scale"), "--set takes NAME=VALUE"),
+        (("model:forward", "--set", "scale=os"), "--set takes NAME=VALUE"),
+        (("model:forward", "--device", "n151"), "--device takes boards among n150"),
+        (("model:constant",), "model has no function 'constant'"),
+        (("missing:forward",), "cannot import 'missing'"),
+        (("missing.py:forward",), "there is no file 'missing.py'"),
+        (("missing.py",), "there is no file 'missing.py'"),
+        (("model.py", "--shape", "x=8,8"), "--shape and --set are for MODULE:FUNCTION"),
+        (("model.py",), "put nothing on a device"),
+    ],
+)
+def test_plan_says_what_is_wrong(model, arguments, text, monkeypatch, capsys):
+    monkeypatch.chdir(model.parent)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "argv", [*sys.argv])
+    monkeypatch.setattr(os, "environ", os.environ | {})
+    from tt_jax import cli
+
+    status = cli.main(["plan", *arguments])
+    sys.modules.pop("model", None)
+    assert status == 1
+    assert text in capsys.readouterr().err

@@ -80,6 +80,7 @@ from tt_jax.ops.creation import to_array as to_array
 from tt_jax.program import active_cache as active_cache
 from tt_jax.program_cache import ProgramCache as ProgramCache
 from tt_jax.program_configs import *
+from tt_jax.report.recording import record as record
 from tt_jax.tensor import Tensor as Tensor
 from tt_jax.tensor import TensorSpec as TensorSpec
 from tt_jax.tile import Tile as Tile

@@ -1,12 +1,15 @@
 """The command `tt-jax`."""
 
 import argparse
+import contextlib
 import os
 import runpy
 import sys
 from collections.abc import Sequence
 
+from tt_jax.commands import plan, visualize
 from tt_jax.devices import PROFILES
+from tt_jax.errors import TTError
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -16,12 +19,15 @@ def _parser() -> argparse.ArgumentParser:
         "run",
         help="run a script that says `import ttnn`, unmodified",
         description="Run a Python script, or with -m a module, for which `import ttnn` gives tt_jax.ttnn.",
-        usage="tt-jax run [--device NAME] SCRIPT [ARGS ...] [--device NAME] [-- ARGS ...]\n"
-        "       tt-jax run [--device NAME] -m MODULE [ARGS ...]",
+        usage="tt-jax run [--device NAME] [--report DIR] SCRIPT [ARGS ...] [--device NAME] [-- ARGS ...]\n"
+        "       tt-jax run [--device NAME] [--report DIR] -m MODULE [ARGS ...]",
     )
     run.add_argument("--device", choices=sorted(PROFILES), help="the board (default: TT_JAX_DEVICE, else n150)")
+    run.add_argument("--report", metavar="DIR", help="write a report of it to DIR, for `tt-jax visualize`")
     run.add_argument("-m", dest="module", metavar="MODULE", help="run a module, such as pytest, in place of a script")
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="SCRIPT [ARGS ...]")
+    for command in (plan, visualize):
+        command.add_to(commands)
     return parser
 
 
@@ -36,7 +42,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     while rest and rest[0].startswith("-"):
         option = rest.pop(0)
         own.append(option)
-        if option in ("--device", "-m") and rest:
+        if option in ("--device", "--report", "-m") and rest:
             own.append(rest.pop(0))
         if option in ("-m", "--help", "-h"):
             return own, rest
@@ -59,30 +65,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
     if not arguments or arguments[0] != "run":
-        parser.parse_args(arguments)
-        return 2
+        end = arguments.index("--") if "--" in arguments else len(arguments)
+        options = parser.parse_args(arguments[:end])
+        options.script_arguments = arguments[end + 1 :]
+        try:
+            return options.run(options, _run_script)
+        except TTError as error:
+            print(f"tt-jax: {error}", file=sys.stderr)
+            return 1
     own, rest = _split(arguments[1:])
     options = parser.parse_args(["run", *own])
     if options.device:
         os.environ["TT_JAX_DEVICE"] = options.device
     if not options.module and not rest:
         parser.error("run: name a script, or a module with -m")
+    if rest and not options.module and not os.path.exists(rest[0]):
+        parser.error(f"run: there is no file {rest[0]}")
 
+    from tt_jax import alias, record
+
+    with record(options.report) if options.report else contextlib.nullcontext():
+        if options.module:
+            alias.install()
+            sys.argv = [options.module, *rest]
+            sys.path.insert(0, os.getcwd())
+            runpy.run_module(options.module, run_name="__main__", alter_sys=True)
+        else:
+            _run_script(rest)
+    return 0
+
+
+def _run_script(arguments: Sequence[str]) -> None:
+    """Run the script that is the first argument, as `python` does, but that `import ttnn` gives tt_jax.ttnn."""
     from tt_jax import alias
 
     alias.install()
-    if options.module:
-        sys.argv = [options.module, *rest]
-        sys.path.insert(0, os.getcwd())
-        runpy.run_module(options.module, run_name="__main__", alter_sys=True)
-        return 0
-    script = rest[0]
-    if not os.path.exists(script):
-        parser.error(f"run: there is no file {script}")
-    sys.argv = rest
-    sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
-    runpy.run_path(script, run_name="__main__")
-    return 0
+    sys.argv = [*arguments]
+    sys.path.insert(0, os.path.dirname(os.path.abspath(arguments[0])))
+    runpy.run_path(arguments[0], run_name="__main__")
 
 
 if __name__ == "__main__":

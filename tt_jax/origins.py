@@ -7,6 +7,7 @@ them besides lies here, outside of the state: what was put last at each place.
 import importlib.util
 import os
 import sys
+import sysconfig
 from collections.abc import Hashable
 from types import CodeType
 from typing import Any, NamedTuple
@@ -14,11 +15,17 @@ from typing import Any, NamedTuple
 _LIMIT = 1 << 16
 """Places remembered: more than a device ever has live, and some megabytes."""
 
-_LIBRARIES = tuple(
-    os.path.join(os.path.dirname(spec.origin), "")
-    for spec in map(importlib.util.find_spec, ("tt_jax", "jax", "jaxlib"))
-    if spec is not None and spec.origin is not None
+LIBRARIES = (
+    *(
+        os.path.join(os.path.dirname(spec.origin), "")
+        for spec in map(importlib.util.find_spec, ("tt_jax", "jax", "jaxlib"))
+        if spec is not None and spec.origin is not None
+    ),
+    os.path.join(sysconfig.get_path("scripts"), ""),
+    "<frozen ",
 )
+"""The folders whose frames are not the user's."""
+
 _is_library: dict[str, bool] = {}
 
 
@@ -77,7 +84,7 @@ def call_site() -> tuple[CodeType | None, int]:
         filename = code.co_filename
         is_library = _is_library.get(filename)
         if is_library is None:
-            is_library = _is_library[filename] = filename.startswith(_LIBRARIES)
+            is_library = _is_library[filename] = filename.startswith(LIBRARIES)
         if not is_library:
             return code, frame.f_lineno
         frame = frame.f_back

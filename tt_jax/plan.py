@@ -33,7 +33,6 @@ class Plan:
         memory: the memory after its last step.
         steps: in order; the first ones place the arguments.
         lifetimes: of every buffer, in the order of allocation.
-        programs: entries that it added to an empty program cache.
         arguments: what was placed before it started.
         result: what it returned, tensors without values; None if it does not fit.
         error: why it does not fit, None if it does.
@@ -44,7 +43,6 @@ class Plan:
     memory: MemoryState
     steps: tuple[Step, ...]
     lifetimes: tuple[Lifetime, ...]
-    programs: int
     arguments: tuple[Buffer, ...] = ()
     result: Any = None
     error: OutOfMemoryError | None = None
@@ -73,6 +71,11 @@ class Plan:
     def peak_step(self) -> int:
         """The first step at which L1 is fullest, -1 if there are no steps."""
         return max(range(len(self.steps)), key=lambda i: self.steps[i].l1, default=-1)
+
+    @property
+    def programs(self) -> int:
+        """Programs that the device had to compile."""
+        return sum(step.is_launch and not step.is_hit for step in self.steps)
 
     @property
     def flops(self) -> int:
@@ -169,8 +172,13 @@ def plan(
     try:
         with observed_by(timeline, timeline.refused):
             try:
-                after, (args, kwargs) = _placed(before, (args, kwargs), arguments)
-                _, result = functional(after, *args, **kwargs)
+                after, placed = before, []
+                for i, value in enumerate(args):
+                    after, value = _placed(after, value, str(i), arguments)
+                    placed.append(value)
+                for name, value in kwargs.items():
+                    after, kwargs[name] = _placed(after, value, name, arguments)
+                _, result = functional(after, *placed, **kwargs)
             except OutOfMemoryError as e:
                 error = e
     finally:
@@ -188,7 +196,6 @@ def plan_of(
         timeline.memory,
         tuple(timeline.steps),
         tuple(timeline.lifetimes),
-        timeline.context.programs.misses,
         arguments,
         result,
         error,
@@ -211,14 +218,13 @@ def _profile(device: DeviceProfile | str) -> DeviceProfile:
     return PROFILES[device]
 
 
-def _placed(memory: MemoryState, arguments: Any, buffers: list[Buffer]) -> tuple[MemoryState, Any]:
-    """`arguments` with a tensor for each spec, allocated in order; their places join `buffers`."""
-    leaves, structure = jax.tree_util.tree_flatten_with_path(arguments)
+def _placed(memory: MemoryState, argument: Any, name: str, buffers: list[Buffer]) -> tuple[MemoryState, Any]:
+    """`argument` with a tensor for each spec in it, allocated in order; their places join `buffers`."""
+    leaves, structure = jax.tree_util.tree_flatten_with_path(argument)
     placed = []
     for path, leaf in leaves:
         if isinstance(leaf, TensorSpec):
-            # path: of (args, kwargs), so its first key says which of the two.
-            memory, buffer = place(memory, leaf, f"argument {jax.tree_util.keystr(path[1:], simple=True, separator='.')}")
+            memory, buffer = place(memory, leaf, f"argument {name}{jax.tree_util.keystr(path)}")
             buffers.append(buffer)
             leaf = Tensor(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype.carrier), leaf, buffer)  # type: ignore[arg-type]
         placed.append(leaf)

@@ -11,14 +11,17 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tt_jax import alias
 from tt_jax.devices import PROFILES
 from tt_jax.dtypes import DataType
 from tt_jax.errors import ArgumentError, OutOfMemoryError
+from tt_jax.events import Event, Refusal, observed_by
 from tt_jax.layout import Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, L1_MEMORY_CONFIG
 from tt_jax.plan import Plan, plan, plan_of
 from tt_jax.report.table import summary_of
 from tt_jax.tensor import TensorSpec
+from tt_jax.timeline import Timeline
 
 USAGE = """tt-jax plan MODULE:FUNCTION [--shape NAME=DIMS[:DTYPE[:LAYOUT[:MEMORY]]]] [--set NAME=VALUE] [--device NAME[,NAME]]
        tt-jax plan SCRIPT [--device NAME[,NAME]] [--save FILE] [--summary] [-- ARGS ...]"""
@@ -48,12 +51,14 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--device", default="n150", metavar="NAME[,NAME]", help=f"boards: {', '.join(PROFILES)} (default n150)")
     parser.add_argument("--save", metavar="FILE", help="draw the plan to a .png, .svg or .html; of several boards, one file each")
     parser.add_argument("--summary", action="store_true", help="leave the steps out")
-    parser.add_argument("arguments", nargs="*", metavar="ARGS", help="the script's own")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace, run_script: Callable[[Sequence[str]], None]) -> int:
-    """Plan what the options name, and print it; the exit status. `run_script` runs a script for which `import ttnn` is tt_jax.ttnn."""
+    """Plan what the options name, and print it; the exit status.
+
+    `run_script(arguments)` runs a script. `options.script_arguments` are its own.
+    """
     devices = options.device.split(",")
     for device in devices:
         if device not in PROFILES:
@@ -83,32 +88,28 @@ def _on_board(options: argparse.Namespace, device: str) -> int:
         command.append("--summary")
     if options.save:
         command += ["--save", _of_board(options.save, device)]
-    return subprocess.run([*command, "--", *options.arguments], check=False).returncode
+    return subprocess.run([*command, "--", *options.script_arguments], check=False).returncode
 
 
 def _plan_script(options: argparse.Namespace, device: str, run_script: Callable[[Sequence[str]], None]) -> int:
     """Run a script on devices that compute nothing, watching each."""
-    from tt_jax.events import Event, observed_by
-    from tt_jax.timeline import Timeline
-
     timelines: dict[int, Timeline] = {}
 
-    def observe(event: Event) -> None:
-        assert event.context is not None
-        timeline = timelines.get(id(event.context))
-        if timeline is None:
-            timeline = timelines[id(event.context)] = Timeline(event.before, event.context)
-        timeline(event)
+    def of(step: Event | Refusal) -> Timeline:
+        assert step.context is not None
+        return timelines.setdefault(id(step.context), Timeline(step.before, step.context))
 
+    if not os.path.exists(options.target):
+        raise ArgumentError(f"plan: there is no file {options.target!r}; name a script, or MODULE:FUNCTION")
     os.environ.update(TT_JAX_DEVICE=device, TT_JAX_COMPUTE="off")
     error = None
-    with observed_by(observe):
+    with observed_by(lambda event: of(event)(event), lambda refusal: of(refusal).refused(refusal)):
         try:
-            run_script([options.target, *options.arguments])
+            run_script([options.target, *options.script_arguments])
         except OutOfMemoryError as e:
             error = e
     plans = [plan_of(timeline) for timeline in timelines.values()]
-    if not plans and error is None:
+    if not plans:
         raise ArgumentError(f"plan: {options.target} put nothing on a device; it must open one and make tensors there")
     for i, one in enumerate(plans):
         # What did not fit was the last thing that happened, on the device that was used last.
@@ -132,6 +133,7 @@ def _of_board(path: str, device: str) -> str:
 
 def _function(target: str) -> Callable[..., Any]:
     """What MODULE:FUNCTION or FILE.py:FUNCTION names. Raises ArgumentError if there is none."""
+    alias.install()
     module_name, _, name = target.rpartition(":")
     if module_name.endswith(".py"):
         spec = importlib.util.spec_from_file_location(os.path.basename(module_name)[:-3], module_name)

@@ -47,6 +47,7 @@ from tt_jax.ttnn import files as files
 from tt_jax.ttnn import host as host
 from tt_jax.ttnn import placement as placement
 from tt_jax.ttnn import printing as printing
+from tt_jax.ttnn import recording as recording
 from tt_jax.ttnn.compute_config import *
 from tt_jax.ttnn.config import CONFIG as CONFIG
 from tt_jax.ttnn.config import CONFIG_OVERRIDES as CONFIG_OVERRIDES

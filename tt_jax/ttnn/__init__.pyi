@@ -44,6 +44,7 @@ from tt_jax.ttnn import files as files
 from tt_jax.ttnn import host as host
 from tt_jax.ttnn import placement as placement
 from tt_jax.ttnn import printing as printing
+from tt_jax.ttnn import recording as recording
 from tt_jax.ttnn.compute_config import *
 from tt_jax.ttnn.config import CONFIG as CONFIG
 from tt_jax.ttnn.config import CONFIG_OVERRIDES as CONFIG_OVERRIDES
@@ -547,7 +548,7 @@ def fill_cache_for_user_(cache: Tensor, input: Tensor, batch_index: int, **sched
 
 
 def fill_implicit_tile_padding(input_tensor: Tensor, fill_value: float, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
-    """A copy of `input_tensor` whose tile padding has `fill_value`; the same tensor if it has no padding."""
+    """`input_tensor` with `fill_value` in its tile padding: in its own buffer, unless it is a block float or `memory_config` is another."""
 
 
 def fill_ones_rm(N: int, C: int, H: int, W: int, hOnes: int, wOnes: int, any: Tensor, *, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
