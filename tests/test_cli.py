@@ -7,6 +7,8 @@ import textwrap
 
 import pytest
 
+from tt_jax import cli
+
 SCRIPT = """
     import sys
     import numpy as np
@@ -178,10 +180,10 @@ def test_plan_says_what_is_wrong(model, arguments, text, monkeypatch, capsys):
     monkeypatch.chdir(model.parent)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "argv", [*sys.argv])
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     monkeypatch.setattr(os, "environ", os.environ | {})
-    from tt_jax import cli
-
     status = cli.main(["plan", *arguments])
-    sys.modules.pop("model", None)
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("ttnn", "model")]:
+        del sys.modules[name]
     assert status == 1
     assert text in capsys.readouterr().err
