@@ -111,9 +111,15 @@ def test_operands_must_be_allocated(function):
 
 def test_a_failing_second_program_leaves_nothing():
     memory, x = made(tt.bfloat16)
-    memory, room = tt.MemoryState.allocate(memory, tt.BufferType.L1, memory.view(tt.BufferType.L1).total_bytes_per_bank)
-    fails(lambda m: binary.multiply(m, WHOLE, x, memory_config=tt.L1_MEMORY_CONFIG), tt.OutOfMemoryError, "L1 of n150", memory)
-    fails(lambda m: binary.add(m, T["rows"], x, memory_config=tt.L1_MEMORY_CONFIG), tt.OutOfMemoryError, "L1 of n150", memory)
+    room = memory.view(tt.BufferType.L1).total_bytes_per_bank - 12_288  # what the first program keeps, a typecast
+    memory, _ = memory.allocate(tt.BufferType.L1, room)
+    fails(
+        lambda m: binary.multiply(m, WHOLE, x, memory_config=tt.L1_MEMORY_CONFIG),
+        tt.L1ClashError,
+        "multiply: its program",
+        memory,
+    )
+    fails(lambda m: binary.add(m, T["rows"], x, memory_config=tt.L1_MEMORY_CONFIG), tt.L1ClashError, "add: its program", memory)
 
 
 def test_a_program_needs_room_for_its_buffers():

@@ -9,8 +9,11 @@ from hypothesis import given
 
 import tt_jax as tt
 from movement_calls import LAYOUTS, MOVES, SHAPE
+from tt_jax.cores import CoreCoord, CoreRange, CoreRangeSet
+from tt_jax.events import observed_by
 from tt_jax.kernels import block_float
-from tt_jax.ops import concat, copy, fill, gather, nonzero, permute, repeat, reshape, tilize
+from tt_jax.memory import NdShardSpec
+from tt_jax.ops import concat, copy, fill, gather, nonzero, pad, permute, repeat, reshape, tilize
 from tt_jax.ops import slice as slices
 
 TILE, ROWS = tt.TILE_LAYOUT, tt.ROW_MAJOR_LAYOUT
@@ -145,6 +148,57 @@ def test_views_share_the_buffer(whole):
         np.testing.assert_array_equal(values(y).reshape(x.shape), whole[:1])
     assert reshape.squeeze(memory, x)[1].shape == (3, 40, 70)
     assert reshape.squeeze_from_4D(memory, x, 3)[1].shape == (3, 40, 70)
+
+
+def launched(call):
+    """What `call()` gives, and the names of the programs it ran."""
+    events = []
+    with observed_by(events.append):
+        result = call()
+    return result, [event.name for event in events if event.launch is not None]
+
+
+def test_reshapes_of_the_same_matrices_share_a_program(cache):
+    shapes = [((2, 4, 32, 64), (8, 64, 32)), ((8, 32, 64), (4, 2, 64, 32)), ((1, 8, 32, 64), (8, 64, 32))]
+    for before, after in shapes:
+        memory, x = put(tt.MemoryState.create(), np.arange(8 * 32 * 64).reshape(before).astype(np.float32), tt.float32)
+        memory, y = reshape.reshape(memory, x, after)
+        assert y.shape == after and memory.is_live(y.buffer)
+        np.testing.assert_array_equal(values(y), values(x).reshape(after))
+    assert (cache.entries, cache.hits) == (1, 2)
+    for before, after in (((2, 4, 6), (4, 12)), ((8, 6), (2, 2, 12))):
+        memory, x = put(tt.MemoryState.create(), np.zeros(before, np.float32), layout=ROWS)
+        reshape.reshape(memory, x, after)
+    assert (cache.entries, cache.hits) == (2, 3)
+
+
+@pytest.mark.parametrize("shape, programs", [((64, 128), 0), ((4096, 2), 1), ((2, 64, 64), 0)])
+def test_a_reshaped_block_float_has_its_padding_filled(shape, programs):
+    memory, x = put(tt.MemoryState.create(), np.ones((1, 8192), np.float32), tt.bfloat8_b)
+    (_, y), names = launched(lambda: reshape.reshape(memory, x, shape))
+    assert names == ["typecast", "reshape", *["fill_pad"] * programs, "typecast"]
+    np.testing.assert_array_equal(values(y), np.ones(shape))
+
+
+def test_shards_of_any_rank_are_reshaped_as_they_are():
+    cores = CoreRangeSet([CoreRange(CoreCoord(0, 0), CoreCoord(1, 0))])
+    config = tt.MemoryConfig(tt.BufferType.L1, NdShardSpec((1, 1, 32, 32), cores))
+    array = np.arange(2 * 32 * 64, dtype=np.float32).reshape(1, 2, 32, 64)
+    memory, x = tt.from_array(tt.MemoryState.create(), array, layout=TILE, memory_config=config)
+    _, y = reshape.reshape(memory, x, (1, 4, 32, 32))
+    assert y.memory_config == config
+    np.testing.assert_array_equal(values(y), array.reshape(y.shape))
+
+
+def test_tile_padding_is_filled_in_place():
+    for dtype, names in ((tt.bfloat16, ["fill_pad"]), (tt.bfloat8_b, ["typecast", "fill_pad", "typecast"])):
+        memory, x = put(tt.MemoryState.create(), np.ones((3, 40), np.float32), dtype)
+        (after, y), programs = launched(lambda memory=memory, x=x: pad.fill_implicit_tile_padding(memory, x, 0.0))
+        assert programs == names
+        assert (y.buffer == x.buffer) == (dtype is tt.bfloat16)
+        assert live(after) == 1 + (y.buffer != x.buffer)
+        elsewhere = pad.fill_implicit_tile_padding(memory, x, 0.0, tt.L1_MEMORY_CONFIG)[1]
+        assert elsewhere.memory_config == tt.L1_MEMORY_CONFIG
 
 
 def test_a_tensor_of_another_layout_is_tilized_for_concat(whole):

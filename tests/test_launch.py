@@ -29,6 +29,7 @@ TENSORS = {
     "integers": ((64, 64), tt.int32),
     "wide": ((64, 160), tt.bfloat16),
     "tall": ((160, 64), tt.bfloat16),
+    "large": ((2048, 2048), tt.bfloat16),
     "scores": ((1, 2, 64, 64), tt.bfloat16),
     "qkv": ((1, 64, 192), tt.bfloat16),
     "dead": ((1, 64), tt.bfloat16),
@@ -89,13 +90,13 @@ FAILURES = {
     "activation's output": (
         tt.OutOfMemoryError,
         "on n150 cannot place",
-        lambda m, t: tt.linear(fill_l1(m, 2048), t["x"], t["x"], activation="relu", memory_config=L1),
+        lambda m, t: tt.linear(fill_l1(m, 150_000), t["large"], t["large"], activation="relu", memory_config=L1),
     ),
     "clash": (
         tt.L1ClashError,
-        r"matmul: its program keeps 28,928 B of dataflow buffers on cores \(0, 0\) to \(0, 0\), up to address 134,752",
+        r"matmul: its program keeps 11,328 B of dataflow buffers on cores \(0, 0\) to \(0, 0\), up to address 117,152",
         lambda m, t: tt.matmul(
-            fill_l1(m, 29_000), t["wide"], t["tall"], dtype=tt.bfloat8_b, memory_config=L1, core_grid=ONE_CORE
+            fill_l1(m, 11_000), t["wide"], t["tall"], dtype=tt.bfloat8_b, memory_config=L1, core_grid=ONE_CORE
         ),
     ),
 }

@@ -6,6 +6,7 @@ import pytest
 import tt_jax as tt
 from tt_jax import experimental
 from tt_jax.activations import UnaryOpType, UnaryWithParam
+from tt_jax.events import observed_by
 from tt_jax.memory import TensorMemoryLayout
 from tt_jax.ops.addmm import addmm
 from tt_jax.program_configs import (
@@ -215,6 +216,18 @@ def test_a_vector_with_a_bias(rng, memory, a, b, size):
     memory, (a, b, bias) = put(memory, *draw(rng, a, b, (size,)))
     after, y = tt.linear(memory, a, b, bias=bias, activation="relu", compute_kernel_config=EXACT)
     assert_near(y, np.maximum(product(a, b) + values(bias), 0))
+    assert tt.deallocate(after, y) == memory
+
+
+def test_columns_made_of_a_vector_stay_until_the_end(rng, memory):
+    memory, (a, b, bias) = put(memory, *draw(rng, (96, 64), (64,), (96,)))
+    events = []
+    with observed_by(events.append):
+        after, y = tt.linear(memory, a, b, bias=bias, activation="relu")
+    launches = [event for event in events if event.launch is not None]
+    (columns,) = launches[0].outputs
+    assert [event.name for event in launches] == ["reshape", "matmul", "reshape", "add", "unary"]
+    assert all(event.after.is_live(columns.buffer) for event in launches)
     assert tt.deallocate(after, y) == memory
 
 

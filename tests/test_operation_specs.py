@@ -5,34 +5,13 @@ import pytest
 import recorded
 import tt_jax as tt
 
-# What ttnn accepts and tt_jax refuses, by the name of the recorded case: README, "not modelled".
-REFUSED = {
-    "zero_head_size",  # attention_softmax
-}
-
-
-FOOTPRINTS = {f"ttnn.{name}" for name in ("matmul", "linear", "add", "subtract", "multiply", "divide")}
-
-
-def is_refused(case):
-    """Whether tt_jax refuses by choice what ttnn accepts."""
-    if case["result"].get("stage") != "ok":
-        return False
-    return case.get("name") in REFUSED
-
-
-def is_modelled(case):
-    """Footprints are known of matmuls with a core grid and of element-wise programs; the page of an empty ROW_MAJOR tensor is not."""
-    clash = "clash" in case.get("name", "") and case["op"] not in FOOTPRINTS
-    return not clash and case.get("name") != "zero_dim_rm"
-
 
 def calls(kind):
     return [
         pytest.param(board, case, id=f"{board}-{i}-{case['op'].removeprefix('ttnn.')}-{case.get('name', '')}".rstrip("-"))
         for board in ("wormhole_n150", "blackhole_p150")
         for i, case in enumerate(recorded.load(kind, board)["cases"])
-        if recorded.is_in_scope(case) and is_modelled(case)
+        if recorded.is_in_scope(case)
     ]
 
 
@@ -76,7 +55,7 @@ def check_refusal(case, memory):
 @pytest.mark.parametrize("board, case", calls("op_specs") + calls("errors"))
 def test_call(board, case):
     memory = tt.MemoryState.create(recorded.BOARDS[board])
-    if case["result"].get("stage") == "ok" and not is_refused(case):
+    if case["result"].get("stage") == "ok":
         check_result(case, memory)
     else:
         check_refusal(case, memory)

@@ -173,7 +173,6 @@ CASES = [
             (dict(attention_mask="x"), "`mask` must have shape .*rank 4; got 64x64"),
             (dict(attention_mask="mask of one"), r"mask must have shape .*got \(1, 1, 1, 64\)"),
             (dict(attention_mask="mask per head"), r"mask must have shape .*got \(2, 3, 1, 64\)"),
-            (dict(head_size=0), "`head_size`.*0"),
             (dict(head_size=-4), "`head_size`.*-4"),
             (dict(head_size="64"), "`head_size`.*'64'"),
         )
@@ -181,7 +180,7 @@ CASES = [
     ("attention_softmax", dict(attention_mask="mask96"), r"mask must have shape \(2, 1, 1 or 32, 64\) .*got \(2, 1, 1, 96\)"),
     ("attention_softmax", dict(attention_mask="mask of 16 rows"), r"mask must have shape .*got \(2, 1, 16, 64\)"),
     ("attention_softmax", dict(attention_mask="mask of 16 rows", causal_mask=True), r"got \(2, 1, 16, 64\)"),
-    ("attention_softmax without mask", dict(head_size=0), "`head_size`.*0"),
+    ("attention_softmax without mask", dict(head_size=-1), "`head_size`.*-1"),
     ("attention_softmax without mask", dict(tensor="integer heads"), "must be one of .*int32"),
     ("attention_softmax without mask", dict(tensor="head rows"), "must have TILE layout"),
     ("attention_softmax_", dict(tensor="head rows"), "`input_tensor` must have TILE layout"),

@@ -8,8 +8,9 @@ import functools
 from collections.abc import Sequence
 from typing import Literal
 
-from tt_jax.cores import CoreCoord, CoreRange, CoreRangeSet
+from tt_jax.cores import CoreCoord, CoreRange, CoreRangeSet, split_work_to_cores
 from tt_jax.devices import DeviceProfile
+from tt_jax.memory import BufferType, MemoryState
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,3 +51,19 @@ def footprint(
 def all_cores(columns: int, rows: int) -> CoreRangeSet:
     """The cores of a grid `columns` wide."""
     return CoreRangeSet([CoreRange(CoreCoord(0, 0), CoreCoord(columns - 1, rows - 1))])
+
+
+@functools.lru_cache(maxsize=1024)
+def work_cores(grid: tuple[int, int], units: int, row_wise: bool = False) -> CoreRangeSet:
+    """The cores of a grid that units of work are dealt out to, in the rectangles by which dataflow buffers name them.
+
+    These are rows as wide as can be, merged downwards (measured: 12 units dealt out column by column to 8x8 cores are on
+    `[0-0 - 1-3]` first).
+    """
+    return split_work_to_cores(grid, units, row_wise)[1].merge(())
+
+
+def free_l1(memory: MemoryState) -> int:
+    """Bytes per core between the L1 base and the lowest live buffer: what static buffers may take."""
+    lowest = memory.lowest_occupied(BufferType.L1)
+    return (memory.device.l1_size if lowest is None else lowest) - memory.region(BufferType.L1).start

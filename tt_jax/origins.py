@@ -4,6 +4,7 @@ A memory state holds addresses only, so that equal programs leave equal states. 
 them besides lies here, outside of the state: what was put last at each place.
 """
 
+import functools
 import importlib.util
 import os
 import sys
@@ -24,9 +25,7 @@ LIBRARIES = (
     os.path.join(sysconfig.get_path("scripts"), ""),
     "<frozen ",
 )
-"""The folders whose frames are not the user's."""
-
-_is_library: dict[str, bool] = {}
+"""What the file names of frames that are not the user's start with."""
 
 
 class Origin(NamedTuple):
@@ -76,16 +75,15 @@ def site_of(code: CodeType | None, line: int) -> str:
     return f"{os.path.basename(code.co_filename)}:{line}{within}"
 
 
+@functools.cache
+def is_library(filename: str) -> bool:
+    """Whether code of this file is tt_jax's, JAX's, the interpreter's or a command's: not the user's."""
+    return filename.startswith(LIBRARIES)
+
+
 def call_site() -> tuple[CodeType | None, int]:
-    """Code and line of the innermost frame that is not of tt_jax or JAX."""
+    """Code and line of the innermost frame that is the user's."""
     frame: Any = sys._getframe(1)
-    while frame is not None:
-        code = frame.f_code
-        filename = code.co_filename
-        is_library = _is_library.get(filename)
-        if is_library is None:
-            is_library = _is_library[filename] = filename.startswith(LIBRARIES)
-        if not is_library:
-            return code, frame.f_lineno
+    while frame is not None and is_library(frame.f_code.co_filename):
         frame = frame.f_back
-    return None, 0
+    return (None, 0) if frame is None else (frame.f_code, frame.f_lineno)

@@ -16,8 +16,8 @@ import numpy as np
 from jax import Array
 
 from tt_jax.activations import as_activations
-from tt_jax.dtypes import DataType, bfloat16, float32, int32, uint32
 from tt_jax.devices import DeviceProfile
+from tt_jax.dtypes import DataType, bfloat16, float32, int32, uint32
 from tt_jax.errors import ArgumentError, NotModelledError
 from tt_jax.footprint import Footprint, footprint
 from tt_jax.kernels import binary, convert, packer, rounding, unary
@@ -189,24 +189,61 @@ class Program(NamedTuple):
 def program(rule: Rule) -> Program:
     """The device operations of `rule`."""
     kernel, specs = functools.partial(_kernel, rule), functools.partial(_output_specs, rule)
+    specs_in_place = functools.partial(_in_place_specs, rule)
+    kept, kept_in_place = (functools.partial(_footprint, rule, of) for of in (specs, specs_in_place))
     return Program(
         rule,
-        Operation(rule.name, specs, kernel, footprint=functools.partial(_footprint, rule), entry=_entry),
-        Operation(f"{rule.name}_", functools.partial(_in_place_specs, rule), kernel, in_place=0, entry=_entry),
+        Operation(rule.name, specs, kernel, footprint=kept, entry=_entry),
+        Operation(f"{rule.name}_", specs_in_place, kernel, in_place=0, footprint=kept_in_place, entry=_entry),
     )
 
 
-def _footprint(rule: Rule, attributes: Attributes, specs: Specs, device: DeviceProfile) -> Footprint | None:
-    """Two tiles of each tensor, one of a number, on every core (measured for bfloat16 pairs). None where it was not measured."""
+_MEASURED = ("add", "subtract", "multiply", "divide")
+
+
+def _footprint(
+    rule: Rule,
+    results: Callable[[Attributes, Specs], tuple[TensorSpec]],
+    attributes: Attributes,
+    specs: Specs,
+    device: DeviceProfile,
+) -> Footprint | None:
+    """Two tiles of each tensor and of the result, one of a number, on every core; not known of rows and shards.
+
+    A tensor that is repeated along rows or columns of the other's tiles has two tiles more, and an operand one for activations of its
+    own. Source: spec/memory.md section 5.3 and the recorded clashes (measured for bfloat16, a repeated row and a number); which
+    buffers those are: tt-metal, binary_ng_program_factory.cpp, so assumed for other dtypes and ways to repeat. A bound for rules whose
+    program applies functions of its own to the operands.
+    """
+    (result,) = results(attributes, specs)
     tensors = [spec for spec in specs if spec is not None]
-    (result,) = _output_specs(rule, attributes, specs)
-    plain = not (attributes.activations or attributes.a_activations or attributes.b_activations)
-    ends = {spec.padded_shape[-2:] for spec in (*tensors, result) if spec.layout is Layout.TILE}
-    tiled = all(spec.layout is Layout.TILE and not spec.memory_config.is_sharded() for spec in (*tensors, result))
-    if not (plain and tiled and len(ends) == 1):
+    if any(spec.layout is not Layout.TILE or spec.memory_config.is_sharded() for spec in (*tensors, result)):
         return None
-    number = (tensors[0].page_size,) if len(tensors) == 1 else ()
-    return footprint(device, (*(2 * spec.page_size for spec in (*tensors, result)), *number), kind="circular")
+    first = tensors[0]
+    on_vector_unit = not first.dtype.is_float or rule.engine(first.dtype, first.dtype, attributes.fast) == "sfpu"
+    number = first.dtype if on_vector_unit and not first.dtype.is_block_float else bfloat16
+    pages = [first.page_size, tensors[1].page_size if len(tensors) == 2 else number.tile_bytes]
+    repeated = _repeated(*(spec.shape for spec in tensors)) if len(tensors) == 2 else None
+    buffers = (
+        2 * pages[0],
+        pages[0] if attributes.a_activations else 0,
+        len(tensors) * pages[1],
+        pages[1] if attributes.b_activations else 0,
+        0 if repeated is None else 2 * pages[repeated],
+        2 * result.page_size,
+    )
+    return footprint(device, [size for size in buffers if size], is_exact=rule.name in _MEASURED, kind="circular")
+
+
+def _repeated(*shapes: tuple[int, ...]) -> int | None:
+    """Which of two tensors is repeated along rows or columns of the other, 0 or 1; where each is, the one with a single row."""
+    ends = [((1, 1) + shape)[-2:] for shape in shapes]
+    if ends[0] == ends[1]:
+        return None
+    if (1, 1) in ends:
+        return ends.index((1, 1))
+    (rows, columns), (other_rows, _) = ends
+    return int(rows != 1) if rows != other_rows else int(columns != 1)
 
 
 class EntryPart(NamedTuple):

@@ -8,8 +8,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import bfloat16
 from tt_jax.errors import ArgumentError
+from tt_jax.footprint import Footprint
 from tt_jax.kernels import block_float
 from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, Buffer, MemoryConfig, MemoryState, ShardSpec, TensorMemoryLayout
@@ -35,7 +37,9 @@ class Move(NamedTuple):
     how: Hashable = None
 
 
-def movement(name: str, kernel: Callable[..., Array]) -> Operation:
+def movement(
+    name: str, kernel: Callable[..., Array], footprint: Callable[[Move, Any, DeviceProfile], Footprint | None] | None = None
+) -> Operation:
     """The operation `name` whose output is `kernel(how, *arrays)`, in the dtype of its first input.
 
     A block float is packed anew by the device: its groups follow the last axis, and moving values may regroup them.
@@ -44,7 +48,7 @@ def movement(name: str, kernel: Callable[..., Array]) -> Operation:
     def run(attributes: Move, specs: Any, *arrays: Array) -> tuple[Array]:
         return (regrouped(kernel(attributes.how, *arrays), attributes.spec),)
 
-    return Operation(name, lambda attributes, specs: (attributes.spec,), run)
+    return Operation(name, lambda attributes, specs: (attributes.spec,), run, footprint=footprint)
 
 
 def run(

@@ -6,12 +6,15 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import DataType
 from tt_jax.errors import ArgumentError
+from tt_jax.footprint import Footprint
 from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig, MemoryState
 from tt_jax.ops._arguments import normalize_dim, require_integer
-from tt_jax.ops._movement import Composite, movement, run, supports, target
+from tt_jax.ops._movement import Composite, Move, movement, run, supports, target
+from tt_jax.ops._movement_footprint import concat_footprint
 from tt_jax.ops._support import Support
 from tt_jax.ops.layout import tilized, to_layout
 from tt_jax.ops.reshape import unsqueeze
@@ -35,7 +38,12 @@ def _kernel(how: _Join, *arrays: Array) -> Array:
     return jnp.concatenate([part for group in zip(*parts, strict=True) for part in group], dim)
 
 
-_CONCAT = movement("concat", _kernel)
+def _footprint(attributes: Move, specs: Any, device: DeviceProfile) -> Footprint | None:
+    how: Any = attributes.how
+    return concat_footprint(specs, attributes.spec, device) if how.groups == 1 else None
+
+
+_CONCAT = movement("concat", _kernel, _footprint)
 
 
 def _checked(operation: str, argument: str, tensors: Any) -> list[Tensor]:

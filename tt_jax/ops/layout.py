@@ -1,15 +1,19 @@
 """Changes of layout, placement and dtype."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jax import Array
 
+from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import DataType, bfloat16
 from tt_jax.errors import ArgumentError
+from tt_jax.footprint import Footprint
 from tt_jax.kernels.convert import convert
 from tt_jax.layout import Layout
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_options
+from tt_jax.ops._movement_footprint import copy_footprint, tilize_footprint, typecast_footprint, untilize_footprint
 from tt_jax.ops.sharding import reallocate as reallocate
 from tt_jax.ops.sharding import to_memory_config as to_memory_config
 from tt_jax.program import Operation, launch, require_live, require_tensor
@@ -39,10 +43,15 @@ def _output_specs(attributes: _Target, specs: Any) -> tuple[TensorSpec, ...]:
     return (attributes.spec,)
 
 
-_TILIZE = Operation("tilize", _output_specs, _kernel)
-_UNTILIZE = Operation("untilize", _output_specs, _kernel)
-_COPY = Operation("copy", _output_specs, _kernel)
-_TYPECAST = Operation("typecast", _output_specs, _typecast_kernel)
+def _kept(of: Callable[[TensorSpec, TensorSpec, DeviceProfile], Footprint | None]) -> Callable[..., Footprint | None]:
+    """The footprint of an operation, of what it takes and what it gives."""
+    return lambda attributes, specs, device: of(specs[0], attributes.spec, device)
+
+
+_TILIZE = Operation("tilize", _output_specs, _kernel, footprint=_kept(tilize_footprint))
+_UNTILIZE = Operation("untilize", _output_specs, _kernel, footprint=_kept(untilize_footprint))
+_COPY = Operation("copy", _output_specs, _kernel, footprint=_kept(copy_footprint))
+_TYPECAST = Operation("typecast", _output_specs, _typecast_kernel, footprint=_kept(typecast_footprint))
 
 
 def _run(

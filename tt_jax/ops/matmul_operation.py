@@ -202,9 +202,9 @@ def _fitted(attributes: Matmul, specs: tuple[TensorSpec, ...], device: DevicePro
     bias = specs[2] if len(specs) > 2 else None
     operands = Operands(specs[0], specs[1], out, bias, attributes.transpose_a, attributes.compute)
     config = _config(attributes, specs, lambda blocks: estimated_bytes(operands, blocks) < free)
-    if config is None:
-        return None
     problem = _problem(attributes, specs)
+    if config is None or not math.prod(problem):
+        return None
     is_asked_for = attributes.program_config is not None or attributes.core_grid is not None
     is_exact = is_asked_for or not is_one_line(problem, _placements(attributes, specs), config)
     return program_footprint(config, problem, operands, device, is_exact=is_exact)

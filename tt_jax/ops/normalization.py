@@ -1,5 +1,6 @@
 """Layer norm and RMS norm over the last dimension."""
 
+import functools
 import math
 from typing import Any, Literal, NamedTuple
 
@@ -9,11 +10,12 @@ from tt_jax.compute import ComputeKernelConfig, MathFidelity
 from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import bfloat8_b, bfloat16, float32
 from tt_jax.errors import ArgumentError
-from tt_jax.footprint import Footprint, footprint
+from tt_jax.footprint import Footprint, free_l1
 from tt_jax.kernels import normalization as kernel
 from tt_jax.layout import TILE_SIZE, Layout
-from tt_jax.memory import MemoryConfig, MemoryState
+from tt_jax.memory import BufferType, MemoryConfig, MemoryState
 from tt_jax.normalization_configs import LayerNormProgramConfig, LayerNormShardedMultiCoreProgramConfig
+from tt_jax.ops import normalization_footprint as norms
 from tt_jax.ops._arguments import require_dtype, require_options, resolve_compute
 from tt_jax.ops._support import Support
 from tt_jax.program import Operation, launch, require_memory, require_tensor
@@ -104,24 +106,27 @@ def _kernel(attributes: _Norm, specs: tuple[TensorSpec, ...], x: Array, *rest: A
     return (y,)
 
 
-def _footprint(attributes: _Norm, specs: tuple[TensorSpec, ...], device: DeviceProfile) -> Footprint | None:
-    """The least that the program keeps when it streams the input: 58 tiles for layer norm, 55 for RMS norm.
-
-    Source: the recorded clashes of bfloat16 tensors 64 tiles wide, without weights. It is taken for inputs of multiples of 8 tiles, the
-    program's block; where the input is narrower or sharded nothing is checked.
-    """
+def _footprint(attributes: _Norm, specs: tuple[TensorSpec, ...], memory: MemoryState) -> Footprint | None:
+    """Chosen by the L1 that is free once the output has its place. Not known of sharded programs."""
     x = specs[0]
-    if (
-        x.dtype is bfloat8_b
-        or x.padded_shape[-1] % (8 * TILE_SIZE)
-        or x.memory_config.is_sharded()
-        or x.layout is not Layout.TILE
-    ):
+    if x.memory_config.is_sharded():
         return None
-    return footprint(device, ((58 if attributes.name == "layer_norm" else 55) * 2048,), is_exact=False)
+    if attributes.memory_config.buffer_type is BufferType.L1:
+        (out,) = _specs(attributes, specs)
+        memory, _ = memory.allocate(BufferType.L1, out.bytes_per_bank(memory.device))
+    return _fitted(attributes, specs, memory.device, free_l1(memory))
 
 
-_NORMS = {name: Operation(name, _specs, _kernel, footprint=_footprint) for name in ("layer_norm", "rms_norm")}
+@functools.lru_cache(maxsize=1024)
+def _fitted(attributes: _Norm, specs: tuple[TensorSpec, ...], device: DeviceProfile, free: int) -> Footprint | None:
+    described = _named(attributes, specs[1:])
+    weight, bias, residual = (described.get(name) for name in _NAMES)
+    fp32_dest = attributes.compute.fp32_dest_acc_en
+    norm = norms.Norm(attributes.name, specs[0], weight, bias, residual, fp32_dest, attributes.welford)
+    return norms.row_footprint(device, norm, free)
+
+
+_NORMS = {name: Operation(name, _specs, _kernel, fitted_footprint=_footprint) for name in ("layer_norm", "rms_norm")}
 _IN_PLACE = {name: Operation(name, _specs, _kernel, in_place=0) for name in ("layer_norm", "rms_norm")}
 
 

@@ -6,11 +6,14 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import DataType, bfloat8_b
 from tt_jax.errors import ArgumentError
+from tt_jax.footprint import Footprint
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import normalize_dim, require_integers, require_options
 from tt_jax.ops._movement import by_way_of_bfloat16, placed, regrouped, supports
+from tt_jax.ops._movement_footprint import permute_footprint
 from tt_jax.ops._support import Support
 from tt_jax.program import Operation, launch, require_live, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
@@ -37,7 +40,12 @@ def _kernel(attributes: _Permute, specs: Any, x: Array) -> tuple[Array]:
     return (y if dims[-1:] == (len(dims) - 1,) else regrouped(y, specs[0]),)
 
 
-_PERMUTE = Operation("permute", _specs, _kernel)
+def _footprint(attributes: _Permute, specs: Any, device: DeviceProfile) -> Footprint | None:
+    (y,) = _specs(attributes, specs)
+    return permute_footprint(attributes.dims, specs[0], y, device)
+
+
+_PERMUTE = Operation("permute", _specs, _kernel, footprint=_footprint)
 
 
 def permute(

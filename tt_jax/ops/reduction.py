@@ -2,7 +2,8 @@
 
 A reduction runs as the programs that ttnn makes of it, and its intermediate tensors live as long: the last two dimensions
 are reduced where they lie, others are transposed there and back, or, for a sum of bfloat16 or bfloat8_b, added tile by tile.
-Source: reference data, op_specs and programs (measured).
+Before that, tile padding is filled, and the copy of a bfloat8_b tensor that it takes lives until the end.
+Source: reference data, op_specs and programs (measured); generic_reductions.cpp (read in source: which tensors are filled).
 """
 
 import math
@@ -31,6 +32,7 @@ from tt_jax.ops._movement import same_view
 from tt_jax.ops._reduce import Chain, How, Kind, default_config, pack, reduce, reduce_outer
 from tt_jax.ops._support import Support
 from tt_jax.ops.layout import tilized, to_layout
+from tt_jax.ops.pad import with_padding_filled
 from tt_jax.ops.permute import transpose
 from tt_jax.ops.reshape import reshape
 from tt_jax.ops.slice import slice as slice_
@@ -203,19 +205,23 @@ def _run(
     # A sum of bfloat16 over some dimensions, not all, stays float32 from the first program to the last.
     wide = name == "sum" and x.dtype is bfloat16 and 1 < len(dims) < rank
     between = float32 if wide else x.dtype
-    chain = Chain(memory, x)
+    memory, full = with_padding_filled(memory, x)
+    copies = [full.buffer] if full.buffer != x.buffer else []
+    chain = Chain(memory, full)
     outer = tuple(d for d in dims if d < rank - 2)
     remaining = dims
     if name == "sum" and outer and factor == 1 and x.dtype in (bfloat16, bfloat8_b):
         remaining = dims[len(outer) :]
         chain.then(_outer, outer, how, between, between if remaining else x.dtype)
+        if copies:
+            chain.memory, copies = free(chain.memory, copies), []
     if all(d >= rank - 2 for d in remaining):
         if remaining:
             chain.then(_inner, kind, remaining, how, factor, wide=name == "sum", dtype=x.dtype)
     else:
         chain.then(_one_by_one, kind, remaining, how, factor, between)
     chain.then(adjusted, x.shape, dims, keepdim)
-    return chain.memory, chain.tensor
+    return free(chain.memory, copies) if copies else chain.memory, chain.tensor
 
 
 class _Reduction(Protocol):

@@ -13,19 +13,32 @@ from tt_jax.kernels.tilize import padded_shape as whole_tiles
 from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import MemoryConfig, MemoryState, ShardSpec, TensorMemoryLayout
 from tt_jax.ops._arguments import normalize_dim, require_integer, require_integers, require_options
-from tt_jax.ops._movement import by_way_of_bfloat16, movement, reshaped, run, same_view, supports, target
+from tt_jax.ops._movement import by_way_of_bfloat16, regrouped, reshaped, same_view, supports, target
 from tt_jax.ops._support import Support
-from tt_jax.program import require_live, require_tensor
+from tt_jax.ops.pad import with_padding_filled
+from tt_jax.program import Operation, launch, require_live, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
 __all__ = ["reshape", "reshape_on_device", "squeeze", "squeeze_from_4D", "unsqueeze", "unsqueeze_to_4D", "view"]
 
 
-def _kernel(shape: tuple[int, ...], x: Array) -> Array:
-    return x.reshape(shape)
+def _kernel(y: TensorSpec, specs: tuple[TensorSpec], x: Array) -> tuple[Array]:
+    return (regrouped(x.reshape(y.shape), y),)
 
 
-_RESHAPE = movement("reshape", _kernel)
+def _collapsed(x: TensorSpec) -> TensorSpec:
+    """`x` as the device's program sees it: a list of rows in ROW_MAJOR layout, of matrices in TILE; as it is, if cut along any dimension.
+
+    Source: reshape.cpp (read in source).
+    """
+    if x.memory_config.nd_shard_spec is not None:
+        return x
+    kept = 2 if x.layout is Layout.TILE else 1
+    last = ((1,) * kept + x.shape)[-kept:]
+    return x.replace(shape=(math.prod(x.shape[:-kept]), *last))
+
+
+_RESHAPE = Operation("reshape", lambda y, specs: (y,), _kernel, entry=lambda y, specs: (_collapsed(specs[0]),))
 
 
 def _resolve_shape(operation: str, shape: Sequence[int], volume: int, was: tuple[int, ...]) -> tuple[int, ...]:
@@ -83,9 +96,18 @@ def reshape(
     spec = target("reshape", x.spec, wanted, memory_config)
     if x.dtype is bfloat8_b:
         return by_way_of_bfloat16(
-            memory, x, spec.memory_config, lambda m, wide: reshape(m, wide, wanted, memory_config=memory_config)
+            memory, x, spec.memory_config, lambda m, wide: _reshape_filled(m, wide, wanted, memory_config)
         )
-    return run(memory, _RESHAPE, (x,), spec, wanted)
+    memory, (y,) = launch(memory, _RESHAPE, (x,), _collapsed(spec))
+    return memory, Tensor(reshaped(y, wanted), spec, y.buffer)
+
+
+def _reshape_filled(
+    memory: MemoryState, x: Tensor, shape: tuple[int, ...], memory_config: MemoryConfig | None
+) -> tuple[MemoryState, Tensor]:
+    """`x` with another shape and its tile padding filled, ready to share exponents. Source: reshape.cpp (read in source)."""
+    memory, y = reshape(memory, x, shape, memory_config=memory_config)
+    return with_padding_filled(memory, y)
 
 
 def _rows_resized(x: TensorSpec, shape: tuple[int, ...], device: DeviceProfile) -> TensorSpec | None:

@@ -21,6 +21,7 @@ from tt_jax.memory import (
     TensorMemoryLayout,
 )
 from tt_jax.ops._arguments import require_flags, require_options
+from tt_jax.ops._movement_footprint import copy_footprint, shard_footprint
 from tt_jax.program import Operation, active_cache, free, launch, require_live, require_memory, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 from tt_jax.tile import DEFAULT_TILE
@@ -53,10 +54,14 @@ def _target(attributes: _Target, specs: Any) -> tuple[TensorSpec, ...]:
     return (attributes.spec,)
 
 
-_COPY = Operation("copy", _target, _kernel)
+_COPY = Operation("copy", _target, _kernel, footprint=lambda to, specs, device: copy_footprint(specs[0], to.spec, device))
 _MOVE = Operation("move", _target, _kernel, moves=True)
-_TO_SHARDED = Operation("interleaved_to_sharded", _target, _kernel)
-_TO_INTERLEAVED = Operation("sharded_to_interleaved", _target, _kernel)
+_TO_SHARDED = Operation(
+    "interleaved_to_sharded", _target, _kernel, footprint=lambda to, specs, device: shard_footprint(to.spec, specs[0], device)
+)
+_TO_INTERLEAVED = Operation(
+    "sharded_to_interleaved", _target, _kernel, footprint=lambda to, specs, device: shard_footprint(specs[0], to.spec, device)
+)
 _RESHARD = Operation("reshard", _target, _kernel)
 
 

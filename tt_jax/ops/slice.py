@@ -15,6 +15,7 @@ from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import normalize_dim, require_integer, require_integers
 from tt_jax.ops._movement import chain, movement, run, supports, target
+from tt_jax.ops._movement_footprint import slice_footprint
 from tt_jax.ops._support import Support
 from tt_jax.ops.layout import tilized, untilized
 from tt_jax.ops.reshape import reshape
@@ -33,7 +34,7 @@ def _kernel(window: Window, x: Array) -> Array:
     return x[tuple(builtins.slice(*part) for part in window)]
 
 
-_SLICE = movement("slice", _kernel)
+_SLICE = movement("slice", _kernel, lambda move, specs, device: slice_footprint(specs[0], move.spec, device))
 
 
 def _corner(argument: str, values: Any, sizes: tuple[int, ...]) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from tt_jax.compute import ComputeKernelConfig
 from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import bfloat8_b, bfloat16, float32
 from tt_jax.errors import ArgumentError
-from tt_jax.footprint import Footprint, footprint
+from tt_jax.footprint import Footprint
 from tt_jax.kernels import packer
 from tt_jax.kernels import softmax as kernel
 from tt_jax.layout import TILE_SIZE, Layout
@@ -27,6 +27,7 @@ from tt_jax.ops._arguments import (
 )
 from tt_jax.ops._support import Support
 from tt_jax.ops.layout import tilized
+from tt_jax.ops.softmax_footprint import row_footprint
 from tt_jax.program import Operation, active_cache, free, launch, require_memory, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
@@ -165,16 +166,15 @@ def _masked_kernel(
     return (kernel.scale_mask_softmax(x, attributes.scale, read, **options),)
 
 
-def _footprint(attributes: Any, specs: tuple[TensorSpec, ...], device: DeviceProfile) -> Footprint | None:
-    """The least that the program keeps: 11 tiles, with a mask 17. A sharded program works in its shards: nothing is checked.
-
-    Source: the recorded clashes. Of bfloat16 tensors 6 and 4 tiles wide the programs keep 25 and 23 tiles, with a mask 47 and 44;
-    how that grows with the width has more than one reading, of which this is below all.
-    """
-    if specs[0].memory_config.is_sharded():
+def _footprint(attributes: _Softmax | _MaskedSoftmax, specs: tuple[TensorSpec, ...], device: DeviceProfile) -> Footprint | None:
+    """Not known of sharded programs, nor of those for other dimensions and for more than four."""
+    x = specs[0]
+    is_last = not isinstance(attributes, _Softmax) or (attributes.dim == len(x.shape) - 1 and len(x.shape) <= 4)
+    if x.memory_config.is_sharded() or not is_last:
         return None
-    tiles = 17 if len(specs) == 2 else 11
-    return footprint(device, (tiles * min(specs[0].dtype.tile_bytes, 2048),), is_exact=False)
+    mask = specs[1] if len(specs) == 2 else None
+    stable, compute = attributes.numeric_stable, attributes.compute
+    return row_footprint(device, x, mask, numeric_stable=stable, fp32_dest=compute.fp32_dest_acc_en)
 
 
 _SOFTMAX = Operation("softmax", _softmax_specs, _softmax_kernel, footprint=_footprint)

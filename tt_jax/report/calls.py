@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, FrameType, TracebackType
 from typing import Any, NamedTuple
 
-from tt_jax.origins import LIBRARIES
+from tt_jax.origins import LIBRARIES, is_library
 
 
 class Site(NamedTuple):
@@ -52,12 +52,7 @@ def stack_of(traceback: TracebackType | None) -> list[tuple[CodeType, int]]:
 
 def user_lines(frames: Frames) -> list[Site]:
     """Those of neither tt_jax nor JAX nor the interpreter, innermost first."""
-    return [Site.of(code, line) for code, line in frames if not _is_library(code.co_filename)]
-
-
-@functools.lru_cache(maxsize=4096)
-def _is_library(filename: str) -> bool:
-    return filename.startswith(LIBRARIES)
+    return [Site.of(code, line) for code, line in frames if not is_library(code.co_filename)]
 
 
 def called(frames: Frames) -> str | None:
@@ -65,7 +60,7 @@ def called(frames: Frames) -> str | None:
     inside = None
     names = _public()
     for code, _ in frames:
-        if not _is_library(code.co_filename):
+        if not is_library(code.co_filename):
             break
         inside = names.get(code, inside)
     return inside
@@ -75,7 +70,7 @@ def entered(frames: Frames) -> str | None:
     """The function of tt_jax that the innermost user's line called, public or not; None if it called none."""
     outermost: CodeType | None = None
     for code, _ in frames:
-        if not _is_library(code.co_filename):
+        if not is_library(code.co_filename):
             break
         outermost = code
     return outermost.co_name if outermost is not None and outermost.co_filename.startswith(LIBRARIES[0]) else None

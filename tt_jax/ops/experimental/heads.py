@@ -11,14 +11,17 @@ from tt_jax.cores import (
     num_cores_to_corerangeset,
     num_cores_to_corerangeset_in_subcoregrids,
 )
+from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import FLOATS, bfloat16, float32
 from tt_jax.errors import ArgumentError, NotModelledError
+from tt_jax.footprint import Footprint
 from tt_jax.kernels import heads as kernel
 from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import BufferType, MemoryConfig, MemoryState, ShardOrientation, ShardSpec, TensorMemoryLayout
 from tt_jax.ops._arguments import require_dtype, require_flags, require_integer, require_options, require_rank, require_tile
 from tt_jax.ops._movement import regrouped
 from tt_jax.ops._support import Support
+from tt_jax.ops.heads_footprint import join_footprint, split_footprint
 from tt_jax.program import Operation, launch, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
@@ -93,6 +96,12 @@ def _create_kernel(attributes: _Create, specs: tuple[TensorSpec, ...], x: Array,
     return q, regrouped(k, specs[0]) if attributes.transpose_key else k, v
 
 
+def _create_footprint(attributes: _Create, specs: tuple[TensorSpec, ...], device: DeviceProfile) -> Footprint | None:
+    """Not known of the programs under other names."""
+    is_general = attributes.name == "nlp_create_qkv_heads"
+    return split_footprint(specs, attributes.transpose_key, device) if is_general else None
+
+
 def _concat_specs(attributes: MemoryConfig, specs: tuple[TensorSpec]) -> tuple[TensorSpec]:
     (x,) = specs
     name = "nlp_concat_heads"
@@ -162,8 +171,10 @@ def _slice_kernel(attributes: tuple[int, int, MemoryConfig], specs: tuple[Tensor
 
 
 _LOAD_SLICE = Operation("nlp_kv_cache_load_slice", _slice_specs, _slice_kernel)
-_CREATE = Operation("nlp_create_qkv_heads", _create_specs, _create_kernel)
-_CONCAT = Operation("nlp_concat_heads", _concat_specs, _concat_kernel)
+_CREATE = Operation("nlp_create_qkv_heads", _create_specs, _create_kernel, footprint=_create_footprint)
+_CONCAT = Operation(
+    "nlp_concat_heads", _concat_specs, _concat_kernel, footprint=lambda to, specs, device: join_footprint(specs[0], device)
+)
 _CREATE_TOKENS = Operation("nlp_create_qkv_heads_decode", _token_specs, _token_kernel)
 _CONCAT_TOKENS = Operation("nlp_concat_heads_decode", _concat_token_specs, _concat_token_kernel)
 

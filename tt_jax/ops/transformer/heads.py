@@ -4,14 +4,17 @@ from typing import NamedTuple
 
 from jax import Array
 
+from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import FLOATS
 from tt_jax.errors import ArgumentError
+from tt_jax.footprint import Footprint
 from tt_jax.kernels import heads as kernel
 from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_dtype, require_flags, require_integer, require_options, require_rank, require_tile
 from tt_jax.ops._movement import regrouped
 from tt_jax.ops._support import Support
+from tt_jax.ops.heads_footprint import join_footprint, split_footprint
 from tt_jax.program import Operation, launch, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
@@ -24,6 +27,7 @@ class _Split(NamedTuple):
     num_heads: int
     num_kv_heads: int
     transpose_key: bool
+    falcon7b: bool
     memory_config: MemoryConfig
 
 
@@ -61,6 +65,11 @@ def _split_kernel(attributes: _Split, specs: tuple[TensorSpec, ...], x: Array, k
     return q, regrouped(k, specs[0]) if attributes.transpose_key else k, v
 
 
+def _split_footprint(attributes: _Split, specs: tuple[TensorSpec, ...], device: DeviceProfile) -> Footprint | None:
+    """Not known of the other program."""
+    return None if attributes.falcon7b else split_footprint(specs, attributes.transpose_key, device)
+
+
 def _concatenate_specs(attributes: MemoryConfig, specs: tuple[TensorSpec]) -> tuple[TensorSpec]:
     (x,) = specs
     name = "concatenate_heads"
@@ -80,8 +89,13 @@ def _concatenate_kernel(attributes: MemoryConfig, specs: tuple[TensorSpec], x: A
     return (kernel.concatenate(x),)
 
 
-_SPLIT_HEADS = Operation(_SPLIT, _split_specs, _split_kernel)
-_CONCATENATE_HEADS = Operation("concatenate_heads", _concatenate_specs, _concatenate_kernel)
+_SPLIT_HEADS = Operation(_SPLIT, _split_specs, _split_kernel, footprint=_split_footprint)
+_CONCATENATE_HEADS = Operation(
+    "concatenate_heads",
+    _concatenate_specs,
+    _concatenate_kernel,
+    footprint=lambda attributes, specs, device: join_footprint(specs[0], device),
+)
 
 
 def split_query_key_value_and_split_heads(
@@ -115,7 +129,10 @@ def split_query_key_value_and_split_heads(
     kv_heads = num_heads if num_kv_heads is None else require_integer(_SPLIT, "num_kv_heads", num_kv_heads, least=1)
     inputs = (x,) if kv_input_tensor is None else (x, require_tensor(_SPLIT, "kv_input_tensor", kv_input_tensor))
     memory, (q, k, v) = launch(
-        memory, _SPLIT_HEADS, inputs, _Split(num_heads, kv_heads, transpose_key, memory_config or x.memory_config)
+        memory,
+        _SPLIT_HEADS,
+        inputs,
+        _Split(num_heads, kv_heads, transpose_key, use_falcon7b_backend, memory_config or x.memory_config),
     )
     return memory, (q, k, v)
 

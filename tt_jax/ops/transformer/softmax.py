@@ -1,5 +1,6 @@
 """The softmax of attention scores, with the attention's scale and mask (`ttnn.transformer.attention_softmax`)."""
 
+import math
 from typing import Any
 
 from tt_jax.dtypes import bfloat8_b, bfloat16, float32
@@ -21,7 +22,8 @@ ALLOWED = (float32, bfloat16, bfloat8_b)
 
 
 def _scale(operation: str, head_size: int | None) -> float:
-    return head_scale(None if head_size is None else require_integer(operation, "head_size", head_size, least=1))
+    size = None if head_size is None else require_integer(operation, "head_size", head_size, least=0)
+    return math.inf if size == 0 else head_scale(size)
 
 
 def attention_softmax(
@@ -36,7 +38,8 @@ def attention_softmax(
 ) -> tuple[MemoryState, Tensor]:
     """Softmax over the last dimension of `tensor / sqrt(head_size) + attention_mask`, scores `[b, heads, rows, columns]`.
 
-    Without a mask it is a multiplication, then a softmax (and `causal_mask` means nothing, as in ttnn). `head_size` None means no scaling.
+    Without a mask it is a multiplication, then a softmax (and `causal_mask` means nothing, as in ttnn). `head_size` None means no
+    scaling; 0, which ttnn takes too, scales by infinity, so that no value of the result means anything.
 
     Scores or a mask in ROW_MAJOR layout are tiled first, each by a program of its own. `program_config` (ttnn's block sizes) changes
     no value.
