@@ -4,11 +4,14 @@ import math
 
 import hypothesis
 import hypothesis.strategies as st
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import recorded
 import tt_jax as tt
+import tt_jax.ttnn as ttnn
 from tt_jax.events import observed_by
 from tt_jax.ops import reduction
 from tt_jax.ops.reshape_table import table_bytes, table_spec
@@ -127,3 +130,44 @@ def test_no_table():
     for x, y in (rows, (tiles((0, 64)), tiles((8, 0)))):
         assert table_spec(x, y, tt.N150) is None
         assert table_bytes(x, y, tt.N150) == 0
+
+
+def test_a_device_keeps_the_table_with_the_program_and_frees_it_with_the_cache():
+    device = ttnn.open_device(device_id=11, compute=False)
+    x = ttnn.empty((32, 64), dtype=ttnn.bfloat16, layout=ttnn.TILE_LAYOUT, device=device)
+    allocated = lambda: ttnn.get_memory_view(device, ttnn.BufferType.DRAM).total_bytes_allocated_per_bank
+    before = allocated()
+    y = ttnn.reshape(x, (64, 32))
+    table = allocated() - before - 2048
+    assert table > 0
+    z = ttnn.reshape(x, (64, 32))  # a hit: no second table
+    assert allocated() == before + 2 * 2048 + table
+    del y, z
+    assert allocated() == before + table
+    device.clear_program_cache()
+    assert allocated() == before
+    device.disable_and_clear_program_cache()
+    ttnn.reshape(x, (64, 32))  # no program is kept, and no table
+    assert allocated() == before
+    ttnn.close_device(device)
+
+
+def test_a_table_without_room_leaves_everything_as_it_was():
+    device = ttnn.open_device(device_id=12, compute=False)
+    x = ttnn.empty((32, 64), dtype=ttnn.bfloat16, layout=ttnn.TILE_LAYOUT, device=device)
+    free = ttnn.get_memory_view(device, ttnn.BufferType.DRAM).total_bytes_free_per_bank
+    device.memory, _ = device.memory.allocate(ttnn.BufferType.DRAM, free - 2048)  # room for the output, a tile in a bank, only
+    before = device.memory
+    with pytest.raises(tt.OutOfMemoryError, match="the program of reshape on n150 cannot place .* uint32 ROW_MAJOR in DRAM"):
+        ttnn.reshape(x, (64, 32))
+    assert device.memory == before and device.num_program_cache_entries() == 0
+    ttnn.close_device(device)
+
+
+def test_a_functional_memory_has_no_table():
+    memory = tt.MemoryState.create(tt.N150)
+    values = jax.ShapeDtypeStruct((32, 64), jnp.bfloat16)
+    memory, x = tt.from_array(memory, values, dtype=tt.bfloat16, layout=tt.TILE_LAYOUT)
+    with tt.ProgramCache().use():
+        after, y = tt.reshape(memory, x, (64, 32))
+    assert tt.deallocate(after, y) == memory

@@ -40,6 +40,8 @@ class Operation:
         footprint: `(attributes, specs, device) -> Footprint`, or None where it is not known; then nothing is checked.
         fitted_footprint: the same, `(attributes, specs, memory before the launch)`, of an operation that chooses its program by the
             L1 that is free.
+        resident: `(attributes, specs, device) -> spec` of what its program keeps in memory for as long as it is cached, after the
+            outputs; None for nothing. Only devices have it (`ProgramCache.has_memory`).
         entry: `(attributes, specs) -> what the device's key has of each input`, where it has less than the spec: programs that
             agree in it are one entry of the program cache.
         called: `attributes -> name` of what the user called, where several operations share this one.
@@ -53,6 +55,7 @@ class Operation:
     moves: bool = False
     footprint: Callable[[Any, Any, DeviceProfile], Footprint | None] | None = None
     fitted_footprint: Callable[[Any, Any, MemoryState], Footprint | None] | None = None
+    resident: Callable[[Any, Any, DeviceProfile], TensorSpec | None] | None = None
     entry: Callable[[Any, Any], tuple[Hashable, ...]] | None = None
     called: Callable[[Any], str] | None = None
     work: Callable[[Any, Any], Work] | None = None
@@ -157,6 +160,11 @@ def launch(
             error = shortage.out_of_memory(name, memory, after, spec, size, context.origins)
             raise refuse(_refusal(name, memory, error, program, buffers, given, None, context)) from None
         buffers.append(buffer)
+    resident: Buffer | None = None
+    if found is None and operation.resident is not None and cache.keeps_a_buffer_for(program):
+        kept = operation.resident(attributes, tuple(specs), memory.device)
+        if kept is not None:
+            after, resident = _place_resident(name, memory, after, kept, context)
     footprint = program.footprint
     if program.fitted_footprint is not None:
         footprint = program.fitted_footprint(memory)
@@ -169,7 +177,7 @@ def launch(
 
     values = program.abstract if abstract else program.kernel(*arrays)
     if found is None:
-        is_hit = cache.add(key, program)
+        is_hit = cache.add(key, program, resident)
     else:
         cache.hits += 1
         is_hit = True
@@ -179,8 +187,24 @@ def launch(
     if observers and not context.is_host:
         launched = Launch(operation, attributes, program, footprint, is_hit)
         freed = [inputs[0].buffer] if operation.moves else []  # type: ignore[union-attr]
-        tell(Event(name, memory, after, inputs, outputs, launched, freed, buffers[given:], context))
+        allocated = buffers[given:] if resident is None else [*buffers[given:], resident]
+        tell(Event(name, memory, after, inputs, outputs, launched, freed, allocated, context))
     return after, outputs
+
+
+def _place_resident(
+    name: str, before: MemoryState, memory: MemoryState, spec: TensorSpec, context: Context
+) -> tuple[MemoryState, Buffer]:
+    """`memory`, which has the outputs of a launch from `before`, with what its program keeps there too. Raises OutOfMemoryError."""
+    size = spec.bytes_per_bank(memory.device)
+    kept = f"the program of {name}"
+    try:
+        after, buffer = memory.allocate(spec.memory_config.buffer_type, size)
+    except OutOfMemoryError:
+        error = shortage.out_of_memory(kept, before, memory, spec, size, context.origins)
+        raise refuse(Refusal(name, before, error, (), None, context)) from None
+    context.origins.note(buffer, spec, kept)
+    return after, buffer
 
 
 def _refusal(
@@ -265,7 +289,7 @@ def free(memory: MemoryState, buffers: Sequence[Buffer], context: Context | None
     after = memory
     for buffer in buffers:
         after = after.deallocate(buffer)
-    if observers:
+    if observers and buffers:
         context = context or active.get()
         if not context.is_host:
             tell(Event("deallocate", memory, after, freed=buffers, context=context))

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tt_jax.memory import Buffer
     from tt_jax.program import Program
 
 Key = tuple[Hashable, ...]
@@ -21,6 +22,10 @@ class ProgramCache:
 
     One cache is active at a time (`active_cache`); `use` makes another one active for a block.
 
+    `ProgramCache(has_memory=True)` is a device's: programs may keep buffers in its memory for as long as they are cached (the table of
+    a reshape), which `clear` gives back to be freed. In a memory state that is threaded through a program there are none, since
+    what the state holds would depend on what ran before.
+
     Attributes:
         find: `find(key)` is the program of a full key, None if it is not held.
         hits: launches whose program the device would have held.
@@ -28,9 +33,11 @@ class ProgramCache:
         misses_allowed: False for a launch without its program to raise TTError (ttnn's `set_program_cache_misses_allowed`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_memory: bool = False) -> None:
+        self.has_memory = has_memory
         self._programs: dict[Key, Program] = {}
-        self._entries: dict[Key, None] = {}  # the device's keys, in the order in which they came
+        # The device's keys, in the order in which they came, each with the buffer that its program keeps.
+        self._entries: dict[Key, Buffer | None] = {}
         self._missed: Key | None = None
         self.find = self._programs.get
         self._enabled = True
@@ -56,24 +63,33 @@ class ProgramCache:
         """Keep programs from now on; those held stay."""
         self._enabled = True
 
-    def disable_and_clear(self) -> None:
-        """Drop every program and keep none: each launch builds its program anew."""
+    def disable_and_clear(self) -> list["Buffer"]:
+        """Drop every program and keep none: each launch builds its program anew. As `clear` besides."""
         self._enabled = False
-        self.clear()
+        return self.clear()
 
-    def clear(self) -> None:
-        """Drop every program and set the counts to zero."""
+    def clear(self) -> list["Buffer"]:
+        """Drop every program and set the counts to zero. Gives the buffers that the programs kept, which are to be freed."""
+        kept = [buffer for buffer in self._entries.values() if buffer is not None]
         self._programs.clear()
         self._entries.clear()
         self._missed = None
         self.hits = self.misses = 0
+        return kept
 
     def holds(self, entry: Key) -> bool:
         """Whether the device has a program for its key `entry`."""
         return entry in self._entries
 
-    def add(self, key: Key, program: "Program") -> bool:
-        """Count a launch that succeeded and whose kernel was new, and keep the program. Whether the device held it already."""
+    def keeps_a_buffer_for(self, program: "Program") -> bool:
+        """Whether a buffer that `program` keeps is to be allocated: on a device that will keep the program, and has not yet."""
+        return self.has_memory and self._enabled and program.entry not in self._entries
+
+    def add(self, key: Key, program: "Program", kept: "Buffer | None" = None) -> bool:
+        """Count a launch that succeeded and whose kernel was new, and keep the program, which keeps the buffer `kept`.
+
+        Whether the device held it already.
+        """
         entry = program.entry
         is_hit = entry in self._entries
         if is_hit:
@@ -83,7 +99,7 @@ class ProgramCache:
             self._missed = entry
         if self._enabled:
             self._programs[key] = program
-            self._entries[entry] = None
+            self._entries.setdefault(entry, kept)
         return is_hit
 
     @contextmanager

@@ -16,6 +16,7 @@ from tt_jax.ops._arguments import normalize_dim, require_integer, require_intege
 from tt_jax.ops._movement import by_way_of_bfloat16, regrouped, reshaped, same_view, supports, target
 from tt_jax.ops._support import Support
 from tt_jax.ops.pad import with_padding_filled
+from tt_jax.ops.reshape_table import table_spec
 from tt_jax.program import Operation, launch, require_live, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
@@ -38,7 +39,13 @@ def _collapsed(x: TensorSpec) -> TensorSpec:
     return x.replace(shape=(math.prod(x.shape[:-kept]), *last))
 
 
-_RESHAPE = Operation("reshape", lambda y, specs: (y,), _kernel, entry=lambda y, specs: (_collapsed(specs[0]),))
+_RESHAPE = Operation(
+    "reshape",
+    lambda y, specs: (y,),
+    _kernel,
+    resident=lambda y, specs, device: table_spec(specs[0], y, device),
+    entry=lambda y, specs: (_collapsed(specs[0]),),
+)
 
 
 def _resolve_shape(operation: str, shape: Sequence[int], volume: int, was: tuple[int, ...]) -> tuple[int, ...]:
@@ -81,8 +88,9 @@ def reshape(
     A view, sharing the buffer, where the pages stay what they are: the last dimension is kept and, in TILE layout, the one
     before it is kept or both are whole tiles. Otherwise a program makes a new buffer.
 
-    `pad_value`, `reshape_tile_mode`, `recreate_mapping_tensor` and `skip_padding_fill` say how ttnn fills tile padding and
-    caches its table of segments: neither is modelled, and no value depends on them.
+    The padding of a reshaped bfloat8_b is filled, as ttnn always does; the other options say how ttnn fills other padding and when it
+    makes its table of segments anew: neither is modelled, and no value depends on them. That table (`ops.reshape_table`) lies in the
+    DRAM of a facade's device while the program is cached, not in a functional memory.
 
     Raises ArgumentError if the volumes differ, NotModelledError for a `padded_shape` that is not `shape` in whole tiles.
     """

@@ -71,7 +71,7 @@ class Device:
         self.profile = profile
         self.is_functional = is_functional
         self.is_open = True
-        self.context = Context(ProgramCache(), Origins(), computes=computes)
+        self.context = Context(ProgramCache(has_memory=True), Origins(), computes=computes)
         self._id = device_id
         self._memory = memory
         self._released: deque[Buffer] = deque()
@@ -181,11 +181,11 @@ class Device:
 
     def disable_and_clear_program_cache(self) -> None:
         """Drop the programs and keep none."""
-        self.program_cache.disable_and_clear()
+        self.memory = free(self.memory, self.program_cache.disable_and_clear(), self.context)
 
     def clear_program_cache(self) -> None:
-        """Drop the programs."""
-        self.program_cache.clear()
+        """Drop the programs, and what they kept in memory."""
+        self.memory = free(self.memory, self.program_cache.clear(), self.context)
 
     def set_program_cache_misses_allowed(self, allowed: bool) -> None:
         """With False, a launch that finds no program raises TTError."""
