@@ -123,9 +123,7 @@ def test_plan_of_a_function(model, target):
 
 def test_plan_of_what_does_not_fit_exits_with_1_and_draws(model):
     shapes = ("--shape", "x=8,1024,2048", "--shape", "w=2048,16384:bfloat8_b:tile")
-    done = tt_jax(
-        "plan", "model:forward", *shapes, "--device=n150,p150", "--summary", "--save", "out.html", cwd=model.parent
-    )
+    done = tt_jax("plan", "model:forward", *shapes, "--device=n150,p150", "--summary", "--save", "out.html", cwd=model.parent)
     assert done.returncode == 1, done.stderr
     assert "n150: DOES NOT FIT: step 2, matmul" in done.stdout and "Out of Memory: matmul on p150" in done.stdout
     assert "step  operation" not in done.stdout

@@ -76,7 +76,8 @@ def test_the_recorded_clash(board):
     (run,) = (
         run
         for run in recorded.load("mha_traces", board_name)["runs"]
-        if run["variant"] == "optimized_inputs_L1" and (run["batch"], run["seq"], run["heads"], run["hidden"]) == (8, 384, 16, 1024)
+        if run["variant"] == "optimized_inputs_L1"
+        and (run["batch"], run["seq"], run["heads"], run["hidden"]) == (8, 384, 16, 1024)
     )
     program, specs = attention_of(run)
     plan = tt.plan(program, *specs, device=board)
@@ -211,7 +212,9 @@ def test_a_program_that_goes_on_from_an_older_memory_is_followed():
 
 def test_ideal_time_is_the_slower_of_products_and_dram():
     """At the documented peaks: 4096 FLOP a cycle and core at LoFi, 1 GHz, 64 cores; 288 GB/s."""
-    plan = tt.plan(lambda memory, x, w: tt.matmul(memory, x, w, core_grid=tt.CoreGrid(8, 8)), spec(4096, 4096), spec(4096, 4096))
+    plan = tt.plan(
+        lambda memory, x, w: tt.matmul(memory, x, w, core_grid=tt.CoreGrid(8, 8)), spec(4096, 4096), spec(4096, 4096)
+    )
     assert plan.ideal_seconds == pytest.approx(2 * 4096**3 / (64 * 4096 * 1e9), rel=1e-12)
     copy = tt.plan(lambda memory, x: tt.relu(memory, x), spec(4096, 4096))
     assert copy.ideal_seconds == pytest.approx(2 * 2 * 4096**2 / 288e9, rel=1e-12)

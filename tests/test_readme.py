@@ -11,19 +11,19 @@ import jax.numpy as jnp
 import tt_jax as tt
 
 README = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
-SMALLEST, FUNCTIONALIZED, CORE, FURTHER = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+SMALLEST, FUNCTIONALIZED, CORE, PLANNED, FURTHER = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def run(program, names):
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(program, names)
+        exec(compile(program, "example.py", "exec"), names)
     return printed.getvalue()
 
 
 def test_programs_print_what_it_says():
-    blocks = re.findall(r"^prints\n\n((?:    .*\n)+)", README, re.MULTILINE)
-    for program, block in zip((SMALLEST, CORE), blocks, strict=True):
+    blocks = re.findall(r"^prints\n\n((?:    .*\n|\n(?=    ))+)", README, re.MULTILINE)
+    for program, block in zip((SMALLEST, CORE, PLANNED), blocks, strict=True):
         assert run(program, {}) == re.sub("^    ", "", block, flags=re.MULTILINE)
 
 

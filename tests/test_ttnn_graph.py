@@ -318,21 +318,11 @@ def test_file(device, tmp_path):
 
 
 # -- the recorded captures ----------------------------------------------------------------------------------------------------------
-def _unknown(run):
-    """What keeps a recorded run from being told, as marks."""
-    if run["variant"].startswith("naive"):
-        return [
-            pytest.mark.xfail(raises=tt.NotModelledError, reason="footprints of untilize and of additions with a repeated row")
-        ]
-    return []
-
-
 RUNS = [
     pytest.param(
         board,
         run,
         id=f"{board}-{run['variant']}-b{run['batch']}-s{run['seq']}-h{run['heads']}x{run['hidden']}",
-        marks=_unknown(run),
     )
     for board in recorded.BOARDS
     for run in recorded.load("mha_traces", board)["runs"]

@@ -71,12 +71,12 @@ from tt_jax.memory import ShardStrategy as ShardStrategy
 from tt_jax.memory import TensorMemoryLayout as TensorMemoryLayout
 from tt_jax.memory import create_sharded_memory_config as create_sharded_memory_config
 from tt_jax.normalization_configs import *
-from tt_jax.plan import Plan as Plan
-from tt_jax.plan import plan as plan
 from tt_jax.operations import *
 from tt_jax.ops.creation import deallocate as deallocate
 from tt_jax.ops.creation import from_array as from_array
 from tt_jax.ops.creation import to_array as to_array
+from tt_jax.plan import Plan as Plan
+from tt_jax.plan import plan as plan
 from tt_jax.program import active_cache as active_cache
 from tt_jax.program_cache import ProgramCache as ProgramCache
 from tt_jax.program_configs import *

@@ -65,7 +65,6 @@ class Operation:
         return self.name if self.called is None else self.called(attributes)
 
 
-
 @functools.lru_cache(maxsize=4096)
 def _jitted(operation: Operation, attributes: Hashable, specs: Specs) -> Callable[..., tuple[Array, ...]]:
     """The kernel under jit: one for the process, whatever device or cache asks, since addresses and boards are not in it."""
@@ -244,9 +243,7 @@ def place(memory: MemoryState, spec: TensorSpec, operation: str) -> tuple[Memory
 def _given_output(operation: str, memory: MemoryState, output: Tensor, spec: TensorSpec) -> Buffer:
     """The buffer of `output`, if it is live and what the operation gives. Raises ArgumentError, DeallocatedError."""
     if require_tensor(operation, "output_tensor", output).spec != spec:
-        raise ArgumentError(
-            f"{operation}: `output_tensor` is {output.spec}, but the result is {spec}: pass a tensor like that"
-        )
+        raise ArgumentError(f"{operation}: `output_tensor` is {output.spec}, but the result is {spec}: pass a tensor like that")
     if not memory.is_live(output.buffer):
         raise DeallocatedError(f"{operation}: `output_tensor` ({output.spec}) is not allocated in the memory state passed")
     return output.buffer

@@ -37,9 +37,7 @@ def clash(operation: str, footprint: Footprint, before: MemoryState, after: Memo
     """The error for a program whose static buffers reach into live ones, or beyond L1; `after` has its outputs allocated."""
     end = after.region(BufferType.L1).start + footprint.size
     cores = ", ".join(f"({part.start.x}, {part.start.y}) to ({part.end.x}, {part.end.y})" for part in footprint.cores.ranges())
-    asked = (
-        f"{operation}: its program keeps {footprint.size:,} B of {footprint.kind} buffers on cores {cores}, up to address {end:,}, "
-    )
+    asked = f"{operation}: its program keeps {footprint.size:,} B of {footprint.kind} buffers on cores {cores}, up to address {end:,}, "
     if end > after.device.l1_size:
         return L1ClashError(f"{asked}but L1 ends at {after.device.l1_size:,}. Use a larger core grid or smaller blocks")
     lowest = after.lowest_occupied(BufferType.L1)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tt_jax.context import Context
-from tt_jax.events import Event, Refusal
 from tt_jax.errors import OutOfMemoryError
+from tt_jax.events import Event, Refusal
 from tt_jax.footprint import Footprint
 from tt_jax.memory import Buffer, BufferType, MemoryState
 from tt_jax.origins import Origin, call_site, site_of

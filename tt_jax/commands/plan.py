@@ -49,7 +49,9 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="another argument, a Python literal")
     parser.add_argument("--device", default="n150", metavar="NAME[,NAME]", help=f"boards: {', '.join(PROFILES)} (default n150)")
-    parser.add_argument("--save", metavar="FILE", help="draw the plan to a .png, .svg or .html; of several boards, one file each")
+    parser.add_argument(
+        "--save", metavar="FILE", help="draw the plan to a .png, .svg or .html; of several boards, one file each"
+    )
     parser.add_argument("--summary", action="store_true", help="leave the steps out")
     parser.set_defaults(run=run)
 
@@ -151,7 +153,7 @@ def _function(target: str) -> Callable[..., Any]:
     function = getattr(module, name, None)
     if not callable(function):
         raise ArgumentError(f"plan: {module_name} has no function {name!r}")
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def _tensor(text: str) -> tuple[str, TensorSpec]:

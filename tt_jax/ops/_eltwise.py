@@ -261,7 +261,9 @@ def _entry(attributes: Attributes, specs: Specs) -> tuple[EntryPart | None, ...]
     ends = [((1, 1) + spec.shape)[-2:] for spec in specs if spec is not None]
     high, wide = (max(sizes) for sizes in zip(*ends, strict=True))
     return tuple(
-        spec and EntryPart(spec.dtype, spec.layout, spec.memory_config, spec.tile, (end[0] != high, end[1] != wide))
+        None
+        if spec is None
+        else EntryPart(spec.dtype, spec.layout, spec.memory_config, spec.tile, (end[0] != high, end[1] != wide))
         for spec, end in zip(specs, ends if len(ends) == 2 else ends * 2, strict=True)
     )
 

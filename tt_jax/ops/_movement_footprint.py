@@ -82,25 +82,33 @@ def _rows_and_width(tiled: TensorSpec) -> tuple[int, int]:
     return math.prod(tiled.padded_shape[:-1]) // TILE_SIZE, tiled.padded_shape[-1] // TILE_SIZE
 
 
-def tilize_footprint(x: TensorSpec, y: TensorSpec, device: DeviceProfile) -> Footprint | None:
-    """A row of tiles in and one out. Not known where tiles are padded, or rows longer than 32 tiles."""
-    rows, width = _rows_and_width(y)
-    if not rows or not _are_interleaved(x, y) or x.shape[-2:] != y.padded_shape[-2:] or width > _WIDEST:
+def _row_by_row(x: TensorSpec, y: TensorSpec, rows: int, width: int, device: DeviceProfile) -> Footprint | None:
+    """A row of tiles in and one out, rows dealt out to the cores. Not known of rows longer than 32 tiles."""
+    if not rows or not _are_interleaved(x, y) or width > _WIDEST:
         return None
     each = -(-rows // device.l1_banks)
     cores = num_cores_to_corerangeset(-(-rows // each), device.grid, True)
     return footprint(device, (width * x.dtype.tile_bytes, width * y.dtype.tile_bytes), cores)
 
 
+def tilize_footprint(x: TensorSpec, y: TensorSpec, device: DeviceProfile) -> Footprint | None:
+    """A row of tiles in and one out (measured for whole tiles; with padding read in source)."""
+    return _row_by_row(x, y, *_rows_and_width(y), device)
+
+
 def untilize_footprint(x: TensorSpec, y: TensorSpec, device: DeviceProfile) -> Footprint | None:
     """A part of a row of tiles twice in and twice out: rows are cut into as many equal parts as there are cores for each row.
 
+    Where padding is left out, a row of tiles in and one out, by another program (untilize_with_unpadding, read in source).
+
     Source: reference data, mha_traces `capture_peak` (the sizes fit all runs on four boards: 4 to 96 rows of 12 to 32 bfloat16 tiles;
-    which cores have them is assumed). Not known where tiles are padded, or parts longer than 32 tiles.
+    which cores have them is assumed). Not known of parts longer than 32 tiles.
     """
     rows, width = _rows_and_width(x)
-    if not rows or not _are_interleaved(x, y) or y.shape[-2:] != x.padded_shape[-2:]:
+    if not rows or not _are_interleaved(x, y):
         return None
+    if y.shape[-2:] != x.padded_shape[-2:]:
+        return _row_by_row(x, y, rows, width, device)
     parts = next(parts for parts in range(max(1, min(width, device.l1_banks // rows)), 0, -1) if width % parts == 0)
     part = width // parts
     if part > _WIDEST:

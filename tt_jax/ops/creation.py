@@ -134,7 +134,7 @@ def to_array(tensor: Tensor) -> Array:
     if not tensor.dtype.is_block_float:
         return tensor.array
     if isinstance(tensor.array, jax.ShapeDtypeStruct):
-        return jax.ShapeDtypeStruct(tensor.shape, jnp.float32)
+        return jax.ShapeDtypeStruct(tensor.shape, jnp.float32)  # type: ignore[return-value]  # as `Tensor.array` is one
     return tensor.array.astype(jnp.float32)
 
 

@@ -28,7 +28,9 @@ def save(plan: "Plan", path: str | os.PathLike[str]) -> None:
         try:
             from matplotlib.figure import Figure
         except ImportError as e:
-            raise NotInstalledError(f"a {ending} needs matplotlib: pip install tt-jax[plot], or save an .html, which needs nothing") from e
+            raise NotInstalledError(
+                f"a {ending} needs matplotlib: pip install tt-jax[plot], or save an .html, which needs nothing"
+            ) from e
         width = min(max(9.0, 3 + 0.35 * len(plan.steps)), 30.0)
         figure = Figure(figsize=(width + 4, 7), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[width, 4])
@@ -63,7 +65,9 @@ def _draw_steps(axes: Any, plan: "Plan") -> None:
         )
     region = plan.before.region(BufferType.L1)
     if plan.peak_step >= 0:
-        axes.axvspan(plan.peak_step, plan.peak_step + 1, color="crimson", alpha=0.12, zorder=0, label=f"peak: step {plan.peak_step}")
+        axes.axvspan(
+            plan.peak_step, plan.peak_step + 1, color="crimson", alpha=0.12, zorder=0, label=f"peak: step {plan.peak_step}"
+        )
     axes.set(xlim=(0, max(len(plan.steps), 1)), ylim=(region.start, region.end), xlabel="step", ylabel="address in each bank")
     axes.set_title(drawing.title(plan), loc="left")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")

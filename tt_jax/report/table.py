@@ -32,8 +32,8 @@ def summary_of(plan: "Plan") -> str:
         f"L1    peak {plan.peak_l1:,} of {l1:,} B per bank ({plan.peak_l1 / l1:.1%}) at step {plan.peak_step}; "
         f"{plan.peak_l1_with_programs:,} with the programs' own buffers",
         f"DRAM  peak {plan.peak_dram:,} of {dram:,} B per bank ({plan.peak_dram / dram:.1%})",
-        f"work  {plan.programs} programs; {plan.flops / 1e9:,.2f} GFLOP in matrix products; {plan.dram_bytes / 1e6:,.2f} MB of DRAM traffic; "
-        f"at least {plan.ideal_seconds * 1e6:,.1f} us at peak rates",
+        f"work  {plan.programs} programs; {plan.flops / 1e9:,.2f} GFLOP in matrix products; "
+        f"{plan.dram_bytes / 1e6:,.2f} MB of DRAM traffic; at least {plan.ideal_seconds * 1e6:,.1f} us at peak rates",
     ]
     return "\n".join(lines if plan.fits else [*lines, f"error {plan.error}"])
 
@@ -75,7 +75,10 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
 
 
 def _remarks(plan: "Plan") -> list[str]:
-    remarks = ["* the peak; - what a deallocation freed. L1 is allocated after the step, program what it kept beside, in bytes per bank; least us is a lower bound."]
+    remarks = [
+        "* the peak; - what a deallocation freed. L1: allocated after the step; program: what it kept beside; bytes per bank.",
+        "DRAM MB counts each tensor of a launch once; least us is a lower bound.",
+    ]
     if plan.unknown_footprints:
         remarks.append(f"Footprint not known, so not checked: {', '.join(plan.unknown_footprints)}.")
     if plan.bounded_footprints:

@@ -12,7 +12,6 @@ import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 from jax.core import Tracer
 
 from tt_jax import tensor as core

@@ -128,7 +128,9 @@ def allocate_tensor_on_device(
         placement = memory_config if memory_config is not None else DRAM_MEMORY_CONFIG
         spec, device = TensorSpec(tuple(shape), dtype, layout or Layout.TILE, placement), mesh_device
     device = require_device("allocate_tensor_on_device", device)
-    return place(device, jnp.zeros(spec.shape, spec.dtype.carrier) if device.computes else None, spec, "allocate_tensor_on_device")
+    return place(
+        device, jnp.zeros(spec.shape, spec.dtype.carrier) if device.computes else None, spec, "allocate_tensor_on_device"
+    )
 
 
 def allocate_tensor_on_host(*arguments: Any, **options: Any) -> Tensor:
