@@ -148,13 +148,13 @@ def test_footprints_are_checked_when_the_outputs_have_their_place(cache, size, t
     memory, x = abstract(tt.MemoryState.create(tt.N150), (32, 32))
     seen = []
 
-    def fitted(attributes, specs, before):
-        seen.append(before)
-        return footprint(before.device, (size,), all_cores(8, 7), kind="circular")
+    def fitted(attributes, specs, device, free):
+        seen.append(free)
+        return footprint(device, (size,), all_cores(8, 7), kind="circular")
 
     with pytest.raises(tt.L1ClashError, match=text):
         launch(memory, probe(fitted_footprint=fitted), (x,), L1)
-    assert seen == [memory]
+    assert seen == [(1_393_312, 1_393_312 - 2048)]  # before and after the output, of 2,048 B, has its place
     assert counts(cache) == (0, 0, 0)
 
 

@@ -6,7 +6,7 @@ Source: spec/memory.md section 2.5. Buffers that borrow a sharded tensor's memor
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tt_jax.cores import CoreCoord, CoreRange, CoreRangeSet, split_work_to_cores
 from tt_jax.devices import DeviceProfile
@@ -63,7 +63,18 @@ def work_cores(grid: tuple[int, int], units: int, row_wise: bool = False) -> Cor
     return split_work_to_cores(grid, units, row_wise)[1].merge(())
 
 
-def free_l1(memory: MemoryState) -> int:
-    """Bytes per core between the L1 base and the lowest live buffer: what static buffers may take."""
+class FreeL1(NamedTuple):
+    """What static buffers may take: bytes per core between the L1 base and the lowest live buffer, before a launch has its outputs
+    and after."""
+
+    before: int
+    after: int
+
+    @classmethod
+    def between(cls, before: MemoryState, after: MemoryState) -> "FreeL1":
+        return cls(_free(before), _free(after))
+
+
+def _free(memory: MemoryState) -> int:
     lowest = memory.lowest_occupied(BufferType.L1)
     return (memory.device.l1_size if lowest is None else lowest) - memory.region(BufferType.L1).start

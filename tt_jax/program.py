@@ -18,7 +18,7 @@ from tt_jax.context import Context, active
 from tt_jax.devices import DeviceProfile
 from tt_jax.errors import ArgumentError, DeallocatedError, OutOfMemoryError, TTError
 from tt_jax.events import Event, Launch, Refusal, observers, refuse, tell
-from tt_jax.footprint import Footprint
+from tt_jax.footprint import Footprint, FreeL1
 from tt_jax.memory import Buffer, BufferType, MemoryState
 from tt_jax.program_cache import ProgramCache
 from tt_jax.tensor import Tensor, TensorSpec
@@ -38,8 +38,8 @@ class Operation:
         in_place: index of the input whose buffer takes the (only) output, None for a new buffer.
         moves: the first input's buffer is freed before the output is allocated, which may overlap it.
         footprint: `(attributes, specs, device) -> Footprint`, or None where it is not known; then nothing is checked.
-        fitted_footprint: the same, `(attributes, specs, memory before the launch)`, of an operation that chooses its program by the
-            L1 that is free.
+        fitted_footprint: the same, `(attributes, specs, device, FreeL1)`, of an operation that chooses its program by the L1 that is
+            free.
         resident: `(attributes, specs, device) -> spec` of what its program keeps in memory for as long as it is cached, after the
             outputs; None for nothing. Only devices have it (`ProgramCache.has_memory`).
         entry: `(attributes, specs) -> what the device's key has of each input`, where it has less than the spec: programs that
@@ -54,7 +54,7 @@ class Operation:
     in_place: int | None = None
     moves: bool = False
     footprint: Callable[[Any, Any, DeviceProfile], Footprint | None] | None = None
-    fitted_footprint: Callable[[Any, Any, MemoryState], Footprint | None] | None = None
+    fitted_footprint: Callable[[Any, Any, DeviceProfile, FreeL1], Footprint | None] | None = None
     resident: Callable[[Any, Any, DeviceProfile], TensorSpec | None] | None = None
     entry: Callable[[Any, Any], tuple[Hashable, ...]] | None = None
     called: Callable[[Any], str] | None = None
@@ -87,7 +87,7 @@ class Program:
         self.kernel = _jitted(operation, attributes, specs)
         self.footprint = operation.footprint and operation.footprint(attributes, specs, device)
         fitted = operation.fitted_footprint
-        self.fitted_footprint = fitted and functools.partial(fitted, attributes, specs)
+        self.fitted_footprint = fitted and functools.lru_cache(maxsize=64)(functools.partial(fitted, attributes, specs, device))
         entry = operation.entry
         self.entry = key if entry is None else (operation, attributes, device, *entry(attributes, specs))
 
@@ -166,7 +166,7 @@ def launch(
             after, resident = _place_resident(name, memory, after, kept, context)
     footprint = program.footprint
     if program.fitted_footprint is not None:
-        footprint = program.fitted_footprint(memory)
+        footprint = program.fitted_footprint(FreeL1.between(memory, after))
     if footprint is not None:
         end = after.region(BufferType.L1).start + footprint.size
         lowest = after.lowest_occupied(BufferType.L1)

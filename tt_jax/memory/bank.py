@@ -21,7 +21,7 @@ Holes = tuple[int, ...]
 Chunk = tuple[Ranges, Holes, int, int]
 """Neighbouring blocks by address, the hole right below each (its bytes, or 0), and the largest and the sum of these holes."""
 
-CHUNK = 96
+CHUNK = 80
 """Blocks in a chunk when it is cut; later it has fewer than twice as many and, unless it is the last, half as many at least.
 
 A change copies a chunk and the tuple of all chunks, and a search skips those without a large enough hole. So 10,000 live blocks

@@ -3,7 +3,6 @@
 `ops.matmul` has the functions that launch it.
 """
 
-import functools
 import math
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -15,10 +14,10 @@ from tt_jax.compute import ComputeKernelConfig, CoreGrid, MathFidelity
 from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import FLOATS, DataType, float32, uint32
 from tt_jax.errors import ArgumentError, NotModelledError
-from tt_jax.footprint import Footprint, free_l1
+from tt_jax.footprint import Footprint, FreeL1
 from tt_jax.kernels import matmul as kernel
 from tt_jax.machine import multiplies_bfloat16
-from tt_jax.memory import BufferType, MemoryConfig, MemoryState
+from tt_jax.memory import BufferType, MemoryConfig
 from tt_jax.ops._arguments import require_dtype, require_tile
 from tt_jax.ops.matmul_config import blocks_of, check_config
 from tt_jax.ops.matmul_footprint import Operands, estimated_bytes, program_footprint
@@ -188,20 +187,16 @@ def _config(attributes: Matmul, specs: tuple[TensorSpec, ...], fits: Fits) -> Ma
     return chosen_config(problem, placements, attributes.core_grid, attributes.device_grid, fits)
 
 
-def _footprint(attributes: Matmul, specs: tuple[TensorSpec, ...], memory: MemoryState) -> Footprint | None:
-    """By the L1 that is free before the output has its place, which decides the blocks."""
-    return _fitted(attributes, specs, memory.device, free_l1(memory))
+def _footprint(attributes: Matmul, specs: tuple[TensorSpec, ...], device: DeviceProfile, free: FreeL1) -> Footprint | None:
+    """The L1 that is free before the output has its place decides the blocks.
 
-
-@functools.lru_cache(maxsize=1024)
-def _fitted(attributes: Matmul, specs: tuple[TensorSpec, ...], device: DeviceProfile, free: int) -> Footprint | None:
-    """Only a bound for the one-dimensional program by default of a matmul that is neither narrow nor all in DRAM: read in source,
-    where measurements in DRAM do not bear it out.
+    Only a bound for the one-dimensional program by default of a matmul that is neither narrow nor all in DRAM: read in source, where
+    measurements in DRAM do not bear it out.
     """
     (out,) = _output_specs(attributes, specs)
     bias = specs[2] if len(specs) > 2 else None
     operands = Operands(specs[0], specs[1], out, bias, attributes.transpose_a, attributes.compute)
-    config = _config(attributes, specs, lambda blocks: estimated_bytes(operands, blocks) < free)
+    config = _config(attributes, specs, lambda blocks: estimated_bytes(operands, blocks) < free.before)
     problem = _problem(attributes, specs)
     if config is None or not math.prod(problem):
         return None

@@ -1,6 +1,5 @@
 """Layer norm and RMS norm over the last dimension."""
 
-import functools
 import math
 from typing import Any, Literal, NamedTuple
 
@@ -10,10 +9,10 @@ from tt_jax.compute import ComputeKernelConfig, MathFidelity
 from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import bfloat8_b, bfloat16, float32
 from tt_jax.errors import ArgumentError
-from tt_jax.footprint import Footprint, free_l1
+from tt_jax.footprint import Footprint, FreeL1
 from tt_jax.kernels import normalization as kernel
 from tt_jax.layout import TILE_SIZE, Layout
-from tt_jax.memory import BufferType, MemoryConfig, MemoryState
+from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.normalization_configs import LayerNormProgramConfig, LayerNormShardedMultiCoreProgramConfig
 from tt_jax.ops import normalization_footprint as norms
 from tt_jax.ops._arguments import require_dtype, require_options, resolve_compute
@@ -106,24 +105,15 @@ def _kernel(attributes: _Norm, specs: tuple[TensorSpec, ...], x: Array, *rest: A
     return (y,)
 
 
-def _footprint(attributes: _Norm, specs: tuple[TensorSpec, ...], memory: MemoryState) -> Footprint | None:
+def _footprint(attributes: _Norm, specs: tuple[TensorSpec, ...], device: DeviceProfile, free: FreeL1) -> Footprint | None:
     """Chosen by the L1 that is free once the output has its place. Not known of sharded programs."""
-    x = specs[0]
-    if x.memory_config.is_sharded():
+    if specs[0].memory_config.is_sharded():
         return None
-    if attributes.memory_config.buffer_type is BufferType.L1:
-        (out,) = _specs(attributes, specs)
-        memory, _ = memory.allocate(BufferType.L1, out.bytes_per_bank(memory.device))
-    return _fitted(attributes, specs, memory.device, free_l1(memory))
-
-
-@functools.lru_cache(maxsize=1024)
-def _fitted(attributes: _Norm, specs: tuple[TensorSpec, ...], device: DeviceProfile, free: int) -> Footprint | None:
     described = _named(attributes, specs[1:])
     weight, bias, residual = (described.get(name) for name in _NAMES)
     fp32_dest = attributes.compute.fp32_dest_acc_en
     norm = norms.Norm(attributes.name, specs[0], weight, bias, residual, fp32_dest, attributes.welford)
-    return norms.row_footprint(device, norm, free)
+    return norms.row_footprint(device, norm, free.after)
 
 
 _NORMS = {name: Operation(name, _specs, _kernel, fitted_footprint=_footprint) for name in ("layer_norm", "rms_norm")}
