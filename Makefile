@@ -11,6 +11,7 @@ demo: $(VENV)/examples.stamp
 	$(BIN)/python examples/multi_head_attention.py
 	$(BIN)/python examples/real_attention.py
 	$(BIN)/tt-jax run examples/ttnn_attention.py
+	$(BIN)/tt-jax plan examples/ttnn_attention.py --device n150,p150 --summary
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -m "not slow"

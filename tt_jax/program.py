@@ -155,9 +155,8 @@ def launch(
         try:
             after, buffer = after.allocate(buffer_type, size)
         except OutOfMemoryError:
-            spec = program.outputs[len(buffers)]
-            error = shortage.out_of_memory(name, memory, after, spec, size, context.origins)
-            raise refuse(_refusal(name, memory, error, program, buffers, given, None, context)) from None
+            made = _made(program, buffers, given)
+            raise _no_room(name, memory, after, program.outputs[len(buffers)], context, made) from None
         buffers.append(buffer)
     resident: Buffer | None = None
     if found is None and operation.resident is not None and cache.keeps_a_buffer_for(program):
@@ -172,7 +171,7 @@ def launch(
         lowest = after.lowest_occupied(BufferType.L1)
         if end > after.device.l1_size or (lowest is not None and lowest < end):
             error = shortage.clash(name, footprint, memory, after, context.origins)
-            raise refuse(_refusal(name, memory, error, program, buffers, given, footprint, context))
+            raise refuse(Refusal(name, memory, error, _made(program, buffers, given), footprint, context))
 
     values = program.abstract if abstract else program.kernel(*arrays)
     if found is None:
@@ -195,30 +194,13 @@ def _place_resident(
     name: str, before: MemoryState, memory: MemoryState, spec: TensorSpec, context: Context
 ) -> tuple[MemoryState, Buffer]:
     """`memory`, which has the outputs of a launch from `before`, with what its program keeps there too. Raises OutOfMemoryError."""
-    size = spec.bytes_per_bank(memory.device)
     kept = f"the program of {name}"
     try:
-        after, buffer = memory.allocate(spec.memory_config.buffer_type, size)
+        after, buffer = memory.allocate(spec.memory_config.buffer_type, spec.bytes_per_bank(memory.device))
     except OutOfMemoryError:
-        error = shortage.out_of_memory(kept, before, memory, spec, size, context.origins)
-        raise refuse(Refusal(name, before, error, (), None, context)) from None
+        raise _no_room(kept, before, memory, spec, context) from None
     context.origins.note(buffer, spec, kept)
     return after, buffer
-
-
-def _refusal(
-    name: str,
-    memory: MemoryState,
-    error: OutOfMemoryError,
-    program: Program,
-    buffers: Sequence[Buffer],
-    given: int,
-    footprint: Footprint | None,
-    context: Context,
-) -> Refusal:
-    """What a launch tells that found places for `buffers`, the first `given` of which were not new."""
-    tensors = tuple(map(Tensor, program.abstract, program.outputs, buffers))  # type: ignore[arg-type]  # without values
-    return Refusal(name, memory, error, tensors[given:], footprint, context)
 
 
 def place(memory: MemoryState, spec: TensorSpec, operation: str) -> tuple[MemoryState, Buffer]:
@@ -226,18 +208,30 @@ def place(memory: MemoryState, spec: TensorSpec, operation: str) -> tuple[Memory
 
     Raises OutOfMemoryError; ArgumentError for shards on cores that the device has not.
     """
-    size = spec.bytes_per_bank(memory.device)
     context = active.get()
+    size = spec.bytes_per_bank(memory.device)
     try:
         after, buffer = memory.allocate(spec.memory_config.buffer_type, size)
     except OutOfMemoryError:
-        error = shortage.out_of_memory(operation, memory, memory, spec, size, context.origins)
-        raise refuse(Refusal(operation, memory, error, (), None, context)) from None
+        raise _no_room(operation, memory, memory, spec, context) from None
     context.origins.note(buffer, spec, operation)
     if observers and not context.is_host:
         placed = Tensor(jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier), spec, buffer)  # type: ignore[arg-type]
         tell(Event(operation, memory, after, outputs=(placed,), allocated=[buffer], context=context))
     return after, buffer
+
+
+def _no_room(
+    name: str, before: MemoryState, memory: MemoryState, spec: TensorSpec, context: Context, made: Sequence[Tensor] = ()
+) -> OutOfMemoryError:
+    """The error for a tensor of `spec` that does not fit into `memory`, which is `before` with `made`; the refusal is told."""
+    error = shortage.out_of_memory(name, before, memory, spec, spec.bytes_per_bank(memory.device), context.origins)
+    return refuse(Refusal(name, before, error, made, None, context))
+
+
+def _made(program: Program, buffers: Sequence[Buffer], given: int) -> Sequence[Tensor]:
+    """The outputs that found places, without values, but for the first `given`, which had theirs."""
+    return tuple(map(Tensor, program.abstract, program.outputs, buffers))[given:]  # type: ignore[arg-type]
 
 
 def _given_output(operation: str, memory: MemoryState, output: Tensor, spec: TensorSpec) -> Buffer:

@@ -62,12 +62,20 @@ with ttnn.manage_device(device_id=0) as device:
 """
 
 
+def command(*arguments: str) -> str:
+    """What the installed command prints, in an environment without torch and matplotlib."""
+    tt_jax = str(Path(sys.executable).with_name("tt-jax"))
+    done = subprocess.run([tt_jax, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def run_a_script_written_for_ttnn() -> None:
-    """By the installed command, in an environment without torch."""
     Path("script.py").write_text(SCRIPT)
-    command = [str(Path(sys.executable).with_name("tt-jax")), "run", "script.py"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0 and float(done.stdout) == 32**3, done.stdout + done.stderr
+    assert float(command("run", "--report", "report", "script.py")) == 32**3
+    assert Path("report/db.sqlite").is_file()
+    planned = command("plan", "script.py", "--device", "p150", "--save", "plan.html")
+    assert "p150: fits" in planned and "matmul" in Path("plan.html").read_text()
 
 
 if __name__ == "__main__":
@@ -76,4 +84,4 @@ if __name__ == "__main__":
     modules = import_everything()
     run_a_program()
     run_a_script_written_for_ttnn()
-    print(f"wheel of tt-jax {tt.__version__}: {modules} modules imported, one program and one ttnn script run")
+    print(f"wheel of tt-jax {tt.__version__}: {modules} modules imported, one program run, one ttnn script run and planned")
