@@ -114,7 +114,9 @@ def _hole(memory: MemoryState, kind: BufferType) -> int:
 
 def _whose_end_makes_room(before: MemoryState, memory: MemoryState, kind: BufferType, size: int) -> Block | None:
     """The smallest block of `before` without which `size` bytes fit into `memory`, None if none is enough."""
-    for block in sorted(before.live(kind), key=lambda block: block.size):
-        if _hole(memory.deallocate(Buffer(kind, *block)), kind) >= size:
-            return block
-    return None
+    region, blocks = memory.region(kind), memory.live(kind)
+    ends = (region.start, *(block.end for block in blocks))  # of the block below, or where the region starts
+    starts = (*(block.address for block in blocks[1:]), region.end)
+    given = set(before.live(kind))
+    enough = (block for block, end, start in zip(blocks, ends, starts, strict=False) if start - end >= size and block in given)
+    return min(enough, key=lambda block: block.size, default=None)

@@ -1,8 +1,8 @@
 """What one allocation and one free cost, in microseconds, with 10, 1,000 and 10,000 live buffers in L1 and in DRAM.
 
 Plain: the buffers lie side by side. Fragmented: as many holes lie between them. `past all`: no hole is large enough, so the
-request goes behind the last buffer; `into a hole`: into that which one buffer, chosen by chance, left; `nothing fits`: it is
-refused. Target: 10 us with 1,000 live buffers, 20 us with 10,000, in each row.
+request goes behind the last buffer; `into a hole`: into the first one that takes what a freed buffer, chosen by chance, had;
+`nothing fits`: it is refused. Target of each row: 10 us with 1,000 live buffers, 20 us with 10,000.
 
 python tests/benchmarks/allocator.py [--rounds 9] [--repeat 3]
 """
@@ -18,6 +18,7 @@ from _interleave import interleave
 import tt_jax as tt
 
 LIVE = (10, 1_000, 10_000)
+TARGETS = ("", "10", "20")
 SAMPLES = 200
 LARGEST = 3 * 32  # 20,000 buffers of up to three granules, of 32 bytes, fit in L1
 Contenders = dict[str, Callable[[], None]]
@@ -73,10 +74,9 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     a = parser.parse_args()
     random.seed(0)
-    print(
-        f"microseconds of one call, medians of {a.rounds} interleaved rounds; targets: 10 with 1,000 live buffers, 20 with 10,000"
-    )
-    print(f"{'live buffers':38s}" + "".join(f"{live:10,d}" for live in LIVE))
+    print(f"microseconds of one call, medians of {a.rounds} interleaved rounds")
+    print(f"{'live buffers':46s}" + "".join(f"{live:10,d}" for live in LIVE))
+    print(f"{'target':46s}" + "".join(f"{target:>10s}" for target in TARGETS))
     for kind in (tt.BufferType.L1, tt.BufferType.DRAM):
         for fragmented in (False, True):
             runs = {f"{name} {live}": run for live in LIVE for name, run in contenders(kind, live, fragmented).items()}

@@ -137,7 +137,7 @@ class MemoryState:
         used = ", ".join(
             f"{kind.name} {bank.allocated:,} of {bank.region.size:,} B per bank"
             for kind, bank in self._banks.items()
-            if bank.live or kind in (BufferType.DRAM, BufferType.L1)
+            if bank.allocated or kind in (BufferType.DRAM, BufferType.L1)
         )
         return f"MemoryState({self.device.name}: {used})"
 
@@ -196,7 +196,7 @@ class MemoryState:
             return self, Buffer(buffer_type, 0, 0)
         allocated = self._banks[buffer_type].allocate(size)
         if allocated is None:
-            raise OutOfMemoryError(self._shortage(buffer_type, size))
+            raise OutOfMemoryError(Shortage(self, buffer_type, size))
         bank, block = allocated
         return self._with(buffer_type, bank), Buffer(buffer_type, *block)
 
@@ -216,11 +216,23 @@ class MemoryState:
     def _with(self, buffer_type: BufferType, bank: Bank) -> "MemoryState":
         banks = self._banks.copy()
         banks[buffer_type] = bank
-        return MemoryState(self.device, banks)
+        return MemoryState(self._device, banks)
 
-    def _shortage(self, buffer_type: BufferType, size: int) -> str:
-        view = self.view(buffer_type)
-        largest = sorted(self.live(buffer_type), key=lambda block: -block.size)[:5]
+
+class Shortage(NamedTuple):
+    """Why `size` bytes per bank have no place in `memory`, as an error's argument: words are found when somebody reads them."""
+
+    memory: MemoryState
+    buffer_type: BufferType
+    size: int
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+    def __str__(self) -> str:
+        memory, buffer_type, size = self
+        view = memory.view(buffer_type)
+        largest = sorted(memory.live(buffer_type), key=lambda block: -block.size)[:5]
         listed = "; ".join(f"{block.size:,} B at {block.address:,}" for block in largest) or "none"
         if size > view.total_bytes_per_bank:
             advice = "It is larger than a whole bank: split the tensor" + (
@@ -233,7 +245,7 @@ class MemoryState:
         else:
             advice = "Deallocate a buffer that is no longer needed."
         return (
-            f"Out of Memory: {buffer_type.name} of {self.device.name} cannot take {size:,} B per bank: "
+            f"Out of Memory: {buffer_type.name} of {memory.device.name} cannot take {size:,} B per bank: "
             f"{view.total_bytes_free_per_bank:,} of {view.total_bytes_per_bank:,} B are free in each of {view.num_banks} banks, "
             f"the largest hole has {view.largest_contiguous_bytes_free_per_bank:,} B. Largest live buffers, per bank: {listed}. {advice}"
         )
