@@ -156,4 +156,5 @@ def test_a_tensor_must_be_allocated(call):
 
 def test_a_composite_that_runs_out_of_memory_leaves_nothing():
     full, _ = STATE.allocate(tt.BufferType.L1, STATE.view(tt.BufferType.L1).total_bytes_per_bank - 2048)
-    fails(lambda m: slices.slice(m, WIDE, (1, 0), (64, 96), memory_config=L1), tt.OutOfMemoryError, "L1 of n150", full)
+    text = "untilize: its program keeps 8,192 B"
+    fails(lambda m: slices.slice(m, WIDE, (1, 0), (64, 96), memory_config=L1), tt.L1ClashError, text, full)

@@ -37,7 +37,7 @@ def test_the_last_line_is_one_json_object(device, fidelity):
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
     assert figures.keys() == KEYS
-    assert figures["programs"] == 23
+    assert figures["programs"] == 22  # of 23 launches that differ, the biases and the mask are added by one
     assert figures["pcc_optimized_scaled"] > 0.999
     assert all(len(row) == 3 and isinstance(row[1], int) for row in figures["addresses"])
 

@@ -1,7 +1,11 @@
 """Plans: what they record of programs, functional and written for ttnn, against recorded runs and against the memory itself."""
 
+import concurrent.futures
+import contextlib
 import dataclasses
+import pickle
 import re
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +14,7 @@ import pytest
 import recorded
 import tt_jax as tt
 import tt_jax.ttnn as ttnn
+from tt_jax.events import observed_by
 from tt_jax.memory import ShardStrategy
 
 TILE, L1 = tt.TILE_LAYOUT, tt.L1_MEMORY_CONFIG
@@ -104,7 +109,11 @@ def test_steps_lifetimes_leaks_and_late_frees():
     names = [step.name for step in plan.steps]
     assert names == ["argument 0", "argument w", "relu", "matmul", "add", "multiply", "deallocate"]
     (leak,) = plan.left
-    assert leak.origin.operation == "relu" and leak.origin.site.startswith("test_plan.py:") and "in layer" in leak.origin.site
+    assert (
+        leak.origin.operation == "relu"
+        and str(leak.origin.site).startswith("test_plan.py:")
+        and leak.origin.site.function == "layer"
+    )
     (late,) = plan.late
     assert (late.origin.operation, late.last_use, late.end) == ("matmul", 4, 6)
     assert plan.result.shape == (64, 96) and isinstance(plan.result.array, jax.ShapeDtypeStruct)
@@ -302,3 +311,133 @@ def attend(memory, q, k, causal):
 )
 def test_flops(program, flops):
     assert program().flops == flops
+
+
+def test_a_cache_of_the_programs_own_hides_nothing():
+    def program(memory, x):
+        with tt.ProgramCache().use():
+            memory, y = tt.relu(memory, x, memory_config=L1)
+            return tt.exp(memory, y, memory_config=L1)
+
+    plan = tt.plan(program, spec(4096, 4096))
+    assert [step.name for step in plan.steps] == ["argument 0", "relu", "exp"]
+    assert plan.peak_l1 == plan.memory.view(tt.BufferType.L1).total_bytes_allocated_per_bank > 0
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        lambda x: float(ttnn.to_numpy(ttnn.relu(x)).sum()),
+        lambda memory, x: (memory, tt.to_array(x)[0]),
+        lambda memory, x: (memory, tt.to_array(x) + 1),
+        lambda memory, x: jax.jit(lambda m, x: tt.relu(m, x))(memory, x),
+    ],
+    ids=["read on the facade", "indexed", "added to", "jit within"],
+)
+def test_values_cannot_be_looked_at(program):
+    with pytest.raises(tt.ArgumentError, match="in a plan (tensors have no values|there are none)"):
+        tt.plan(program, spec(32, 32))
+
+
+def test_a_jitted_program_is_planned_as_the_function_that_it_is():
+    program = lambda memory, x: tt.relu(memory, x)
+    assert tt.plan(jax.jit(program), spec(32, 32)).memory == tt.plan(program, spec(32, 32)).memory
+
+
+def test_a_functional_program_gives_memory_and_result():
+    with pytest.raises(tt.ArgumentError, match=r"returns \(memory, result\), got Tensor"):
+        tt.plan(lambda memory, x: x, spec(32, 32))
+
+
+def test_the_memory_that_is_returned_is_where_the_plan_ends():
+    plan = tt.plan(lambda memory, x: (memory, tt.relu(memory, x)[1]) and (memory, x), spec(32, 32))
+    assert plan.memory.diff(plan.before).allocated == (plan.result.buffer,) and plan.left == ()
+
+
+def test_board_and_memory_agree():
+    with pytest.raises(tt.ArgumentError, match="`memory` is of p150, but `device` is n150"):
+        tt.plan(layer, spec(32, 32), spec(32, 32), memory=tt.MemoryState.create(tt.P150), device="n150")
+
+
+def test_what_was_there_before_is_known_by_its_line():
+    memory, _ = tt.from_array(
+        tt.MemoryState.create(tt.N150), jax.ShapeDtypeStruct((8192, 5120), jnp.bfloat16), layout=TILE, memory_config=L1
+    )
+    plan = tt.plan(lambda memory, x: tt.relu(memory, x, memory_config=L1), spec(4096, 4096), memory=memory)
+    assert "8192x5120 bfloat16 TILE in L1, by from_array, test_plan.py:" in str(plan.error)
+
+
+def test_a_plan_without_steps_prints_and_draws(tmp_path):
+    empty = tt.plan(lambda memory: (memory, None))
+    failed = tt.plan(lambda memory: memory.allocate(tt.BufferType.L1, 10**9))
+    assert not failed.fits and failed.steps == ()
+    assert "n150: fits" in str(empty) and "n150: DOES NOT FIT" in str(failed)
+    for plan in (empty, failed):
+        plan.save(tmp_path / "plan.html")
+
+
+def test_a_plan_goes_through_pickle():
+    plan = tt.plan(layer, spec(64, 64), spec(64, 96))
+    copy = pickle.loads(pickle.dumps(plan))
+    assert str(copy) == str(plan) and copy.memory == plan.memory
+
+
+def test_what_reads_a_part_is_not_counted_whole():
+    """Ids and output of an embedding, not its table; the update of a cache, not the cache."""
+    ids = tt.TensorSpec((1, 32), tt.uint32, tt.ROW_MAJOR_LAYOUT)
+    table = tt.TensorSpec((50_000, 1024), tt.bfloat16, tt.ROW_MAJOR_LAYOUT)
+    assert tt.plan(lambda memory, ids, table: tt.embedding(memory, ids, table), ids, table).dram_bytes == 32 * 4 + 32 * 1024 * 2
+    cut = tt.plan(lambda memory, x: tt.slice(memory, x, (0, 0), (32, 32)), spec(32_768, 4096))
+    assert cut.dram_bytes == 2048
+    cache = tt.plan(lambda memory, c, x: tt.update_cache(memory, c, x, 0), spec(1, 8, 4096, 128), spec(1, 8, 32, 128))
+    assert cache.dram_bytes == 8 * 32 * 128 * 2
+
+
+def test_caught_errors_are_said():
+    def program(memory, x):
+        with contextlib.suppress(tt.OutOfMemoryError):
+            tt.relu(memory, x, memory_config=L1)
+        return tt.relu(memory, x)
+
+    plan = tt.plan(program, spec(16384, 16384))
+    assert plan.fits and "1 steps did not fit, and the program caught their errors" in str(plan)
+
+
+def test_a_freed_tensor_has_the_line_at_which_it_went():
+    def program(x):
+        y = ttnn.relu(x)
+        ttnn.deallocate(y)
+
+        return ttnn.exp(x)
+
+    plan = tt.plan(program, spec(32, 32))
+    (step,) = [step for step in plan.steps if step.name == "deallocate"]
+    assert step.site.line == program.__code__.co_firstlineno + 2
+
+
+def test_plans_in_several_threads_do_not_meet():
+    def one(i):
+        plan = tt.plan(lambda x: ttnn.exp(ttnn.relu(x)), spec(32, 32 * (1 + i % 3)))
+        return [step.name for step in plan.steps]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(one, range(200)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert all(names == ["argument 0", "relu", "exp", "deallocate"] for names in found)
+    assert ttnn.GetDefaultDevice() is None
+
+
+def test_an_observer_that_fails_changes_nothing():
+    def fail(event):
+        raise OSError("disk full")
+
+    device = ttnn.open_device(device_id=13, compute=False)
+    x = ttnn.empty((32, 32), dtype=ttnn.bfloat16, layout=ttnn.TILE_LAYOUT, device=device)
+    with observed_by(fail), pytest.warns(RuntimeWarning, match="failed to observe relu: OSError"):
+        y = ttnn.relu(x)
+    assert device.memory.is_live(y._storage.buffer) and device.num_program_cache_entries() == 1
+    ttnn.close_device(device)

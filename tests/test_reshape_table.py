@@ -146,6 +146,9 @@ def test_a_device_keeps_the_table_with_the_program_and_frees_it_with_the_cache()
     assert allocated() == before + table
     device.clear_program_cache()
     assert allocated() == before
+    ttnn.reshape(x, (64, 32))
+    device.program_cache.clear()  # by another door
+    assert allocated() == before
     device.disable_and_clear_program_cache()
     ttnn.reshape(x, (64, 32))  # no program is kept, and no table
     assert allocated() == before

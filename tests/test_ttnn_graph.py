@@ -396,3 +396,15 @@ def test_recorded_peaks(board, run, monkeypatch):
         finally:
             trace = ttnn.graph.end_graph_capture()
     assert ttnn.graph.extract_resource_usage_per_core(trace)._asdict() == run["capture_peak"]
+
+
+def test_a_plan_within_a_capture_is_no_part_of_it(device):
+    x = put(device, 32, 32)
+    ttnn.graph.begin_graph_capture(ttnn.graph.RunMode.NO_DISPATCH)
+    ttnn.relu(x)
+    spec = tt.TensorSpec((2048, 2048), tt.bfloat16, tt.TILE_LAYOUT)
+    tt.plan(lambda x: ttnn.relu(x, memory_config=ttnn.L1_MEMORY_CONFIG), spec)
+    trace = ttnn.graph.end_graph_capture()
+    assert ttnn.graph.extract_calltrace(trace).count("ReluDeviceOperation") <= 1
+    assert all("2048, 2048" not in str(node["params"]) for node in trace if node["node_type"] == "buffer_allocate")
+    assert ttnn.graph.extract_peak_L1_memory_usage(trace) == 2 * 2 * 2048

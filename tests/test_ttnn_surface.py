@@ -136,3 +136,11 @@ def test_alias_of_the_device_module():
     assert ttnn.get_num_devices() == ttnn.GetNumAvailableDevices() == 1
     assert ttnn.get_max_worker_l1_unreserved_size() == 1_463_968
     assert ttnn.core.divup(5, 2) == 3 and ttnn.core.roundup(5, 4) == 8
+
+
+def test_an_open_device_keeps_what_it_was_opened_with():
+    device = ttnn.open_device(device_id=14, compute=False)
+    assert ttnn.open_device(device_id=14) is device and ttnn.open_device(device_id=14, compute=False) is device
+    with pytest.raises(tt.ArgumentError, match="device 14 is open with compute=False"):
+        ttnn.open_device(device_id=14, compute=True)
+    ttnn.close_device(device)

@@ -1,11 +1,13 @@
 """What happens to a device's memory, told to whoever watches: plans, reports, captures and traces."""
 
+import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tt_jax.errors import OutOfMemoryError
 from tt_jax.footprint import Footprint
+from tt_jax.origins import Site
 
 if TYPE_CHECKING:
     from tt_jax.context import Context
@@ -24,7 +26,8 @@ class Event(NamedTuple):
         outputs: the tensors it gave.
         launch: what ran, None where the memory changed without a program (a tensor put there or freed).
         freed, allocated: what left the memory, and then came.
-        context: whose memory it is: one object for each device.
+        context: whose memory it is.
+        site: the user's line, where it is another than the one that runs now (a tensor whose last reference went earlier).
     """
 
     name: str
@@ -36,6 +39,7 @@ class Event(NamedTuple):
     freed: "Sequence[Buffer]" = ()
     allocated: "Sequence[Buffer]" = ()
     context: "Context | None" = None
+    site: Site | None = None
 
 
 class Launch(NamedTuple):
@@ -92,12 +96,18 @@ def observed_by(observer: Callable[[Event], None], refused: Callable[[Refusal], 
 def refuse(refusal: Refusal) -> OutOfMemoryError:
     """Tell the refusals' observers; the error, to raise."""
     if not refusal.context.is_host:
-        for observe in refusal_observers:
-            observe(refusal)
+        _tell(refusal_observers, refusal)
     return refusal.error
 
 
 def tell(event: Event) -> None:
-    """Tell every observer."""
-    for observe in observers:
-        observe(event)
+    """Tell every observer. One that raises is warned of: the step has happened, and must be taken."""
+    _tell(observers, event)
+
+
+def _tell(those: list[Callable[[Any], None]], what: Event | Refusal) -> None:
+    for observe in tuple(those):  # another thread may end an observation
+        try:
+            observe(what)
+        except Exception as error:
+            warnings.warn(f"{observe!r} failed to observe {what.name}: {error!r}", RuntimeWarning, stacklevel=2)

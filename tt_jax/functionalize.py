@@ -60,12 +60,8 @@ def functionalize(program: Callable[..., Any]) -> Callable[..., tuple[MemoryStat
                 return value._functional()
             return _mapped(functional, value)
 
-        before = devices.GetDefaultDevice()
-        devices.SetDefaultDevice(cell)
-        try:
+        with devices.default_within(cell):
             out = functional(program(*handles(args), **handles(kwargs)))
-        finally:
-            devices.SetDefaultDevice(before)
         kept = {id(storage) for storage in (*returned, *borrowed.values())}
         for reference in cell.made:
             storage = reference()

@@ -10,7 +10,6 @@ import os
 import sys
 import sysconfig
 from collections.abc import Hashable
-from types import CodeType
 from typing import Any, NamedTuple
 
 _LIMIT = 1 << 16
@@ -29,29 +28,37 @@ LIBRARIES = (
 
 
 class Origin(NamedTuple):
-    """What made a buffer: the tensor's spec, the operation, and the innermost line that is not of tt_jax or JAX."""
+    """What made a buffer: the tensor's spec, the operation, and the user's line that called it."""
 
     spec: Any
     operation: str
-    code: CodeType | None
-    line: int
-
-    @property
-    def site(self) -> str:
-        """The line as "model.py:13 in forward"; empty if it is not known."""
-        return site_of(self.code, self.line)
+    site: "Site | None"
 
     def __str__(self) -> str:
-        at = f", {self.site}" if self.code is not None else ""
+        at = f", {self.site}" if self.site is not None else ""
         return f"{self.spec}, by {self.operation}{at}"
 
 
+class Site(NamedTuple):
+    """A line of the user's program."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        """As "model.py:13 in forward"."""
+        within = "" if self.function == "<module>" else f" in {self.function}"
+        return f"{os.path.basename(self.file)}:{self.line}{within}"
+
+
 class Origins:
-    """What was put last at each place."""
+    """What was put last at each place. `before`: where to look for what was there before."""
 
-    __slots__ = ("_made",)
+    __slots__ = ("_before", "_made")
 
-    def __init__(self) -> None:
+    def __init__(self, before: "Origins | None" = None) -> None:
+        self._before = before
         self._made: dict[Hashable, Origin] = {}
 
     def note(self, buffer: Hashable, spec: Any, operation: str) -> None:
@@ -60,19 +67,12 @@ class Origins:
         if len(made) >= _LIMIT and buffer not in made:
             for oldest in list(made)[: _LIMIT // 2]:
                 del made[oldest]
-        made[buffer] = Origin(spec, operation, *call_site())
+        made[buffer] = Origin(spec, operation, call_site())
 
     def find(self, buffer: Hashable) -> Origin | None:
         """What put the tensor at `buffer`, None if that was not seen (by `jax.jit`'s cache, say)."""
-        return self._made.get(buffer)
-
-
-def site_of(code: CodeType | None, line: int) -> str:
-    """A line of `code` as "model.py:13 in forward"; empty for None."""
-    if code is None:
-        return ""
-    within = "" if code.co_name == "<module>" else f" in {code.co_name}"
-    return f"{os.path.basename(code.co_filename)}:{line}{within}"
+        origin = self._made.get(buffer)
+        return self._before.find(buffer) if origin is None and self._before is not None else origin
 
 
 @functools.cache
@@ -81,9 +81,9 @@ def is_library(filename: str) -> bool:
     return filename.startswith(LIBRARIES)
 
 
-def call_site() -> tuple[CodeType | None, int]:
-    """Code and line of the innermost frame that is the user's."""
+def call_site() -> Site | None:
+    """The innermost frame's line that is the user's."""
     frame: Any = sys._getframe(1)
     while frame is not None and is_library(frame.f_code.co_filename):
         frame = frame.f_back
-    return (None, 0) if frame is None else (frame.f_code, frame.f_lineno)
+    return None if frame is None else Site(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)

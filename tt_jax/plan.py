@@ -21,7 +21,7 @@ from tt_jax.tensor import Tensor, TensorSpec
 from tt_jax.timeline import Lifetime, Step, Timeline
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Plan:
     """What a program does to one board's memory, and costs. Bytes are per bank.
 
@@ -34,6 +34,7 @@ class Plan:
         steps: in order; the first ones place the arguments.
         lifetimes: of every buffer, in the order of allocation.
         arguments: what was placed before it started.
+        is_function: False for a script.
         result: what it returned, tensors without values; None if it does not fit.
         error: why it does not fit, None if it does.
     """
@@ -44,6 +45,7 @@ class Plan:
     steps: tuple[Step, ...]
     lifetimes: tuple[Lifetime, ...]
     arguments: tuple[Buffer, ...] = ()
+    is_function: bool = True
     result: Any = None
     error: OutOfMemoryError | None = None
 
@@ -107,7 +109,12 @@ class Plan:
 
     @property
     def left(self) -> tuple[Lifetime, ...]:
-        """Buffers that the program made, left allocated, and did not return: leaks, unless it put them somewhere on purpose."""
+        """Buffers that the program made, left allocated, and did not return: leaks, unless it put them somewhere on purpose.
+
+        None are told of a script, whose variables live to its end, and of a program that does not fit.
+        """
+        if not self.is_function or not self.fits:
+            return ()
         kept = {leaf.buffer for leaf in _tensors(self.result)} | set(self.arguments)
         return tuple(x for x in self.lifetimes if x.end is None and x.first >= 0 and x.buffer not in kept)
 
@@ -141,7 +148,7 @@ def _tensors(value: Any) -> list[Tensor]:
 def plan(
     program: Callable[..., Any],
     *args: Any,
-    device: DeviceProfile | str = N150,
+    device: DeviceProfile | str | None = None,
     memory: MemoryState | None = None,
     **kwargs: Any,
 ) -> Plan:
@@ -155,15 +162,21 @@ def plan(
             `(*args) -> result`.
         args, kwargs: its arguments. Each `TensorSpec`, in lists, tuples, dicts and registered pytrees too, becomes a tensor that is
             placed first, in order; the rest passes as it is.
-        device: a board, or its name.
+        device: a board, or its name; that of `memory` by default, else n150.
         memory: what is allocated to begin with; the empty memory of `device` by default.
 
-    A program that does not fit ends the plan, whose `error` says why. Any other error is raised: ArgumentError for a program that
-    looks at values, which are not there, among them.
+    A function under `jax.jit` is planned as the function that it is.
+
+    A program that does not fit ends the plan, whose `error` says why. Any other error is raised. ArgumentError: the program looks at
+    values, which are not there; is functional and does not return `(memory, result)`; `device` is no board, or not that of `memory`.
     """
-    profile = _profile(device) if memory is None else memory.device
+    profile = _profile(device if device is not None else N150 if memory is None else memory.device)
+    if memory is not None and memory.device != profile:
+        raise ArgumentError(f"plan: `memory` is of {memory.device.name}, but `device` is {profile.name}; leave one of them out")
     before = MemoryState.create(profile) if memory is None else memory
-    context = Context(ProgramCache(), Origins(), computes=False)
+    context = Context(ProgramCache(), Origins(None if memory is None else active.get().origins), computes=False)
+    if hasattr(program, "lower") and hasattr(program, "__wrapped__"):
+        program = program.__wrapped__  # of jax.jit
     functional = program if is_functional(program) else functionalize(program)
     timeline = Timeline(before, context)
     arguments: list[Buffer] = []
@@ -178,18 +191,41 @@ def plan(
                     placed.append(value)
                 for name, value in kwargs.items():
                     after, kwargs[name] = _placed(after, value, name, arguments)
-                _, result = functional(after, *placed, **kwargs)
+                result = _run(functional, timeline, after, placed, kwargs)
             except OutOfMemoryError as e:
                 error = e
     finally:
         active.reset(token)
-    return plan_of(timeline, tuple(arguments), result, error)
+    return plan_of(timeline, tuple(arguments), result, error, is_function=True)
+
+
+def _run(
+    functional: Callable[..., Any], timeline: Timeline, memory: MemoryState, args: list[Any], kwargs: dict[str, Any]
+) -> Any:
+    """What the program returns beside the memory, in which the timeline ends."""
+    try:
+        returned = functional(memory, *args, **kwargs)
+    except (TypeError, AttributeError) as e:
+        if "ShapeDtypeStruct" not in str(e):
+            raise
+        raise ArgumentError(
+            f"plan: the program does something with a tensor's values that is no tt_jax operation, and in a plan there are none ({e}); "
+            "leave that out of what is planned, as well as inner jax.jit"
+        ) from e
+    if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[0], MemoryState)):
+        raise ArgumentError(f"plan: a functional program returns (memory, result), got {type(returned).__name__}")
+    timeline.end(returned[0])
+    return returned[1]
 
 
 def plan_of(
-    timeline: Timeline, arguments: tuple[Buffer, ...] = (), result: Any = None, error: OutOfMemoryError | None = None
+    timeline: Timeline,
+    arguments: tuple[Buffer, ...] = (),
+    result: Any = None,
+    error: OutOfMemoryError | None = None,
+    is_function: bool = False,
 ) -> Plan:
-    """The plan that a timeline has recorded."""
+    """The plan that a timeline has recorded, of a script if not of a function."""
     return Plan(
         timeline.memory.device,
         timeline.before,
@@ -197,6 +233,7 @@ def plan_of(
         tuple(timeline.steps),
         tuple(timeline.lifetimes),
         arguments,
+        is_function,
         result,
         error,
     )

@@ -7,11 +7,14 @@ memory state, the program cache and the inputs as they were.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Hashable, Sequence
+import importlib
+import inspect
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 import jax
 from jax import Array
+from jax.core import Tracer
 
 from tt_jax import shortage
 from tt_jax.context import Context, active
@@ -19,7 +22,8 @@ from tt_jax.devices import DeviceProfile
 from tt_jax.errors import ArgumentError, DeallocatedError, OutOfMemoryError, TTError
 from tt_jax.events import Event, Launch, Refusal, observers, refuse, tell
 from tt_jax.footprint import Footprint, FreeL1
-from tt_jax.memory import Buffer, BufferType, MemoryState
+from tt_jax.memory import DRAM_MEMORY_CONFIG, Buffer, BufferType, MemoryState
+from tt_jax.origins import Site
 from tt_jax.program_cache import ProgramCache
 from tt_jax.tensor import Tensor, TensorSpec
 from tt_jax.work import Work
@@ -41,10 +45,11 @@ class Operation:
         fitted_footprint: the same, `(attributes, specs, device, FreeL1)`, of an operation that chooses its program by the L1 that is
             free.
         resident: `(attributes, specs, device) -> spec` of what its program keeps in memory for as long as it is cached, after the
-            outputs; None for nothing. Only devices have it (`ProgramCache.has_memory`).
+            outputs; None for nothing. Only devices have it (`ProgramCache.keeps_a_buffer_for`).
         entry: `(attributes, specs) -> what the device's key has of each input`, where it has less than the spec: programs that
             agree in it are one entry of the program cache.
         called: `attributes -> name` of what the user called, where several operations share this one.
+        reads_part: it reads, or writes in place, only a part of its largest tensor that depends on values or arguments.
         work: `(attributes, specs) -> Work`, of operations that multiply matrices.
     """
 
@@ -58,6 +63,7 @@ class Operation:
     resident: Callable[[Any, Any, DeviceProfile], TensorSpec | None] | None = None
     entry: Callable[[Any, Any], tuple[Hashable, ...]] | None = None
     called: Callable[[Any], str] | None = None
+    reads_part: bool = False
     work: Callable[[Any, Any], Work] | None = None
 
     def name_of(self, attributes: Any) -> str:
@@ -120,13 +126,14 @@ def launch(
     if type(memory) is not MemoryState:
         require_memory(operation.name, memory)
     context = active.get()
-    specs, arrays, abstract = [], [], not context.computes
+    specs, arrays, abstract, traced = [], [], not context.computes, False
     for x in inputs:
         is_tensor = type(x) is Tensor
         array = x.array if is_tensor else x  # type: ignore[union-attr]
         specs.append(x.spec if is_tensor else None)  # type: ignore[union-attr]
         arrays.append(array)
         abstract = abstract or type(array) is jax.ShapeDtypeStruct
+        traced = traced or isinstance(array, Tracer)
     cache = context.programs
     name = operation.name_of(attributes)
     key = (operation, attributes, memory.device, *specs)
@@ -134,7 +141,10 @@ def launch(
     if program is None:
         program = Program(key)
         if not cache.misses_allowed and not cache.holds(program.entry):
-            raise TTError(f"{name}: no program is cached for {key[3:]}, and misses are forbidden; run it once before")
+            shown = ", ".join(str(spec) for spec in specs if spec is not None)
+            raise TTError(
+                f"{name}: no program is cached for {shown}, and misses are forbidden; run it once before, or allow them"
+            )
 
     for i, x in enumerate(inputs):
         if type(x) is Tensor and not memory.is_live(x.buffer):
@@ -151,18 +161,24 @@ def launch(
     else:
         buffers = []
     given = len(buffers)
+    kept: TensorSpec | None = None
+    if found is None and operation.resident is not None and cache.keeps_a_buffer_for(program):
+        kept = operation.resident(attributes, tuple(specs), memory.device)
     for buffer_type, size in placements:
         try:
             after, buffer = after.allocate(buffer_type, size)
         except OutOfMemoryError:
-            made = _made(program, buffers, given)
-            raise _no_room(name, memory, after, program.outputs[len(buffers)], context, made) from None
+            made, demand = _made(program, buffers, given), _demand(key, program, inputs, output, kept)
+            raise _no_room(demand, memory, after, program.outputs[len(buffers)], context, made) from None
         buffers.append(buffer)
     resident: Buffer | None = None
-    if found is None and operation.resident is not None and cache.keeps_a_buffer_for(program):
-        kept = operation.resident(attributes, tuple(specs), memory.device)
-        if kept is not None:
-            after, resident = _place_resident(name, memory, after, kept, context)
+    if kept is not None:
+        try:
+            after, resident = after.allocate(kept.memory_config.buffer_type, kept.bytes_per_bank(memory.device))
+        except OutOfMemoryError:
+            demand = _demand(key, program, inputs, output, kept)
+            raise _no_room(dataclasses.replace(demand, name=_program_of(name)), memory, after, kept, context) from None
+        context.origins.note(resident, kept, _program_of(name))
     footprint = program.footprint
     if program.fitted_footprint is not None:
         footprint = program.fitted_footprint(FreeL1.between(memory, after))
@@ -170,10 +186,10 @@ def launch(
         end = after.region(BufferType.L1).start + footprint.size
         lowest = after.lowest_occupied(BufferType.L1)
         if end > after.device.l1_size or (lowest is not None and lowest < end):
-            error = shortage.clash(name, footprint, memory, after, context.origins)
+            error = shortage.clash(_demand(key, program, inputs, output, kept), footprint, memory, after, context.origins)
             raise refuse(Refusal(name, memory, error, _made(program, buffers, given), footprint, context))
 
-    values = program.abstract if abstract else program.kernel(*arrays)
+    values = program.abstract if abstract and not traced else program.kernel(*arrays)
     if found is None:
         is_hit = cache.add(key, program, resident)
     else:
@@ -190,17 +206,9 @@ def launch(
     return after, outputs
 
 
-def _place_resident(
-    name: str, before: MemoryState, memory: MemoryState, spec: TensorSpec, context: Context
-) -> tuple[MemoryState, Buffer]:
-    """`memory`, which has the outputs of a launch from `before`, with what its program keeps there too. Raises OutOfMemoryError."""
-    kept = f"the program of {name}"
-    try:
-        after, buffer = memory.allocate(spec.memory_config.buffer_type, spec.bytes_per_bank(memory.device))
-    except OutOfMemoryError:
-        raise _no_room(kept, before, memory, spec, context) from None
-    context.origins.note(buffer, spec, kept)
-    return after, buffer
+def _program_of(name: str) -> str:
+    """Who has what a program keeps in memory."""
+    return f"the program of {name}"
 
 
 def place(memory: MemoryState, spec: TensorSpec, operation: str) -> tuple[MemoryState, Buffer]:
@@ -213,7 +221,12 @@ def place(memory: MemoryState, spec: TensorSpec, operation: str) -> tuple[Memory
     try:
         after, buffer = memory.allocate(spec.memory_config.buffer_type, size)
     except OutOfMemoryError:
-        raise _no_room(operation, memory, memory, spec, context) from None
+
+        def other(changes: Mapping[str, Any], in_dram: Collection[int]) -> shortage.Need:
+            return shortage.Need((spec.replace(**changes),))
+
+        demand = shortage.Demand(operation, shortage.Need((spec,)), other)
+        raise _no_room(demand, memory, memory, spec, context) from None
     context.origins.note(buffer, spec, operation)
     if observers and not context.is_host:
         placed = Tensor(jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier), spec, buffer)  # type: ignore[arg-type]
@@ -222,11 +235,52 @@ def place(memory: MemoryState, spec: TensorSpec, operation: str) -> tuple[Memory
 
 
 def _no_room(
-    name: str, before: MemoryState, memory: MemoryState, spec: TensorSpec, context: Context, made: Sequence[Tensor] = ()
+    demand: shortage.Demand,
+    before: MemoryState,
+    memory: MemoryState,
+    spec: TensorSpec,
+    context: Context,
+    made: Sequence[Tensor] = (),
 ) -> OutOfMemoryError:
     """The error for a tensor of `spec` that does not fit into `memory`, which is `before` with `made`; the refusal is told."""
-    error = shortage.out_of_memory(name, before, memory, spec, spec.bytes_per_bank(memory.device), context.origins)
-    return refuse(Refusal(name, before, error, made, None, context))
+    error = shortage.out_of_memory(demand, before, memory, spec, context.origins)
+    return refuse(Refusal(demand.name, before, error, made, None, context))
+
+
+def _demand(
+    key: tuple[Any, ...], program: Program, inputs: Sequence[Tensor | Array], output: Tensor | None, kept: TensorSpec | None
+) -> shortage.Demand:
+    """What the launch of `program`, made for `key`, asks of the memory, and would ask with other arguments; `kept` is its resident."""
+    operation, attributes, device, *specs = key
+    name = operation.name_of(attributes)
+    places = [i for i, x in enumerate(inputs) if type(x) is Tensor]
+    given = 0 if operation.in_place is None and output is None else 1
+
+    def need_of(program: Program) -> shortage.Need:
+        outputs = program.outputs[given:] if kept is None else (*program.outputs[given:], kept)
+        return shortage.Need(outputs, program.fitted_footprint or (lambda free: program.footprint))
+
+    def other(changes: Mapping[str, Any], in_dram: Collection[int]) -> shortage.Need | None:
+        if not all(field in getattr(attributes, "_fields", ()) for field in changes):
+            return None
+        if "dtype" in changes and (given or not _takes_dtype(name)):
+            return None
+        moved = list(specs)
+        for i in in_dram:
+            moved[places[i]] = moved[places[i]].replace(memory_config=DRAM_MEMORY_CONFIG)
+        try:
+            return need_of(Program((operation, attributes._replace(**changes) if changes else attributes, device, *moved)))
+        except TTError:
+            return None
+
+    tensors = [inputs[i] for i in places]
+    return shortage.Demand(name, need_of(program), other, tensors, output, operation.moves)  # type: ignore[arg-type]
+
+
+def _takes_dtype(name: str) -> bool:
+    """Whether the operation `name` lets its caller choose the dtype of the result."""
+    function = getattr(importlib.import_module("tt_jax.operations"), name, None)
+    return function is not None and "dtype" in inspect.signature(function).parameters
 
 
 def _made(program: Program, buffers: Sequence[Buffer], given: int) -> Sequence[Tensor]:
@@ -272,10 +326,12 @@ def require_live(operation: str, memory: MemoryState, x: Tensor, position: int =
         )
 
 
-def free(memory: MemoryState, buffers: Sequence[Buffer], context: Context | None = None) -> MemoryState:
+def free(
+    memory: MemoryState, buffers: Sequence[Buffer], context: Context | None = None, site: Site | None = None
+) -> MemoryState:
     """`memory` without `buffers`. Raises DeallocatedError if one is not live, or named twice.
 
-    `context` is whose memory it is, the active one by default.
+    `context` is whose memory it is, the active one by default; `site` the user's line, by default the one that runs.
     """
     after = memory
     for buffer in buffers:
@@ -283,5 +339,5 @@ def free(memory: MemoryState, buffers: Sequence[Buffer], context: Context | None
     if observers and buffers:
         context = context or active.get()
         if not context.is_host:
-            tell(Event("deallocate", memory, after, freed=buffers, context=context))
+            tell(Event("deallocate", memory, after, freed=buffers, context=context, site=site))
     return after

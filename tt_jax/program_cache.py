@@ -6,7 +6,7 @@ agree in it count as one entry. Source: spec/memory.md section 4.1 (measured).
 """
 
 import itertools
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,9 @@ class ProgramCache:
 
     One cache is active at a time (`active_cache`); `use` makes another one active for a block.
 
-    `ProgramCache(has_memory=True)` is a device's: programs may keep buffers in its memory for as long as they are cached (the table of
-    a reshape), which `clear` gives back to be freed. In a memory state that is threaded through a program there are none, since
-    what the state holds would depend on what ran before.
+    `ProgramCache(release)` is a device's: programs may keep buffers in its memory for as long as they are cached (the table of a
+    reshape), which are given to `release` when it is cleared. In a memory state that is threaded through a program there are none,
+    since what the state holds would depend on what ran before.
 
     Attributes:
         find: `find(key)` is the program of a full key, None if it is not held.
@@ -33,8 +33,8 @@ class ProgramCache:
         misses_allowed: False for a launch without its program to raise TTError (ttnn's `set_program_cache_misses_allowed`).
     """
 
-    def __init__(self, *, has_memory: bool = False) -> None:
-        self.has_memory = has_memory
+    def __init__(self, release: "Callable[[Buffer], None] | None" = None) -> None:
+        self._release = release
         self._programs: dict[Key, Program] = {}
         # The device's keys, in the order in which they came, each with the buffer that its program keeps.
         self._entries: dict[Key, Buffer | None] = {}
@@ -63,19 +63,21 @@ class ProgramCache:
         """Keep programs from now on; those held stay."""
         self._enabled = True
 
-    def disable_and_clear(self) -> list["Buffer"]:
-        """Drop every program and keep none: each launch builds its program anew. As `clear` besides."""
+    def disable_and_clear(self) -> None:
+        """Drop every program and keep none: each launch builds its program anew."""
         self._enabled = False
-        return self.clear()
+        self.clear()
 
-    def clear(self) -> list["Buffer"]:
-        """Drop every program and set the counts to zero. Gives the buffers that the programs kept, which are to be freed."""
-        kept = [buffer for buffer in self._entries.values() if buffer is not None]
+    def clear(self) -> None:
+        """Drop every program, with what it kept in memory, and set the counts to zero."""
+        if self._release is not None:
+            for buffer in self._entries.values():
+                if buffer is not None:
+                    self._release(buffer)
         self._programs.clear()
         self._entries.clear()
         self._missed = None
         self.hits = self.misses = 0
-        return kept
 
     def holds(self, entry: Key) -> bool:
         """Whether the device has a program for its key `entry`."""
@@ -83,7 +85,7 @@ class ProgramCache:
 
     def keeps_a_buffer_for(self, program: "Program") -> bool:
         """Whether a buffer that `program` keeps is to be allocated: on a device that will keep the program, and has not yet."""
-        return self.has_memory and self._enabled and program.entry not in self._entries
+        return self._release is not None and self._enabled and program.entry not in self._entries
 
     def add(self, key: Key, program: "Program", kept: "Buffer | None" = None) -> bool:
         """Count a launch that succeeded and whose kernel was new, and keep the program, which keeps the buffer `kept`.

@@ -1,7 +1,6 @@
 """What a program did to a device's memory, step by step: the observer behind plans."""
 
 import dataclasses
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from tt_jax.context import Context
@@ -9,7 +8,7 @@ from tt_jax.errors import OutOfMemoryError
 from tt_jax.events import Event, Refusal
 from tt_jax.footprint import Footprint
 from tt_jax.memory import Buffer, BufferType, MemoryState
-from tt_jax.origins import Origin, call_site, site_of
+from tt_jax.origins import Origin, Site, call_site
 from tt_jax.tensor import Tensor, TensorSpec
 from tt_jax.work import Cost, cost_of
 
@@ -19,7 +18,7 @@ class Step(NamedTuple):
 
     Attributes:
         name: of the operation, or "deallocate".
-        site: the line of the user's program, "model.py:13 in forward".
+        site: the user's line, None if no line of theirs asked for it (a tensor whose last reference went).
         outputs: specs and places of the tensors it gave.
         l1, dram: allocated after it.
         is_launch: whether a program ran.
@@ -30,7 +29,7 @@ class Step(NamedTuple):
     """
 
     name: str
-    site: str
+    site: Site | None
     outputs: tuple[tuple[TensorSpec, Buffer], ...]
     l1: int
     dram: int
@@ -78,11 +77,11 @@ class Timeline:
         self.lifetimes: list[Lifetime] = []
         self._live: dict[Buffer, Lifetime] = {}
         self._l1, self._dram = (memory.view(kind).total_bytes_allocated_per_bank for kind in (BufferType.L1, BufferType.DRAM))
-        for buffer in _buffers_of(memory):
+        for buffer in memory.buffers():
             self._open(buffer, -1)
 
     def __call__(self, event: Event) -> None:
-        if event.context is not self.context:
+        if event.context is None or event.context.origins is not self.context.origins:
             return
         if event.before is not self.memory and event.before != self.memory:
             self._jump(event.before)  # the program went on from another state, or changed the memory by itself
@@ -99,7 +98,7 @@ class Timeline:
                 lifetime.last_use = step
         self.memory = event.after
         outputs = tuple((y.spec, y.buffer) for y in event.outputs)
-        base = Step(event.name, site_of(*call_site()), outputs, self._l1, self._dram)
+        base = Step(event.name, event.site or call_site(), outputs, self._l1, self._dram)
         if (launch := event.launch) is not None:
             cost = cost_of(launch, event)
             base = base._replace(is_launch=True, footprint=launch.footprint, is_hit=launch.is_hit, cost=cost)
@@ -107,7 +106,7 @@ class Timeline:
 
     def refused(self, refusal: Refusal) -> None:
         """Take in a step that did not fit: with its program's own buffers, and the outputs that had found a place."""
-        if refusal.context is not self.context:
+        if refusal.context.origins is not self.context.origins:
             return
         if refusal.before is not self.memory and refusal.before != self.memory:
             self._jump(refusal.before)
@@ -115,11 +114,17 @@ class Timeline:
         for y in refusal.outputs:
             self._open(y.buffer, step)
         outputs = tuple((y.spec, y.buffer) for y in refusal.outputs)
-        site = site_of(*call_site())
         footprint = refusal.footprint
-        self.steps.append(Step(refusal.name, site, outputs, self._l1, self._dram, footprint=footprint, error=refusal.error))
+        self.steps.append(
+            Step(refusal.name, call_site(), outputs, self._l1, self._dram, footprint=footprint, error=refusal.error)
+        )
         for y in refusal.outputs:
             self._close(y.buffer, step + 1)
+
+    def end(self, memory: MemoryState) -> None:
+        """The program gave `memory` back, which may not be that of the last step."""
+        if memory is not self.memory and memory != self.memory:
+            self._jump(memory)
 
     def _jump(self, memory: MemoryState) -> None:
         difference = memory.diff(self.memory)
@@ -149,9 +154,3 @@ class Timeline:
             self._l1 += size
         elif buffer.buffer_type is BufferType.DRAM:
             self._dram += size
-
-
-def _buffers_of(memory: MemoryState) -> Iterator[Buffer]:
-    for kind in (BufferType.L1, BufferType.DRAM, BufferType.L1_SMALL):
-        for block in memory.live(kind):
-            yield Buffer(kind, *block)

@@ -47,11 +47,16 @@ class Cost(NamedTuple):
 
 
 def cost_of(launch: "Launch", event: "Event") -> Cost:
-    """The cost of a launch: each of its tensors in DRAM is read or written once, its products are dealt evenly to its cores."""
+    """The cost of a launch: each of its tensors in DRAM is read or written once, its products are dealt evenly to its cores.
+
+    The largest tensor of an operation that reads a part of it is not counted: a cache that it updates, a table that it looks up.
+    """
     device = event.before.device
-    tensors = {x.buffer: x.spec for x in (*event.inputs, *event.outputs) if type(x) is Tensor}
-    dram = (BufferType.DRAM, BufferType.TRACE)
-    moved = sum(spec.num_pages * spec.page_size for spec in tensors.values() if spec.memory_config.buffer_type in dram)
+    specs = {x.buffer: x.spec for x in (*event.inputs, *event.outputs) if type(x) is Tensor}.values()
+    sizes = [(spec.num_pages * spec.page_size, spec.memory_config.buffer_type) for spec in specs]
+    if launch.operation.reads_part:
+        sizes.remove(max(sizes, key=lambda size: size[0]))
+    moved = sum(size for size, kind in sizes if kind in (BufferType.DRAM, BufferType.TRACE))
     seconds = moved / device.dram_bytes_per_second
     flops = 0
     if launch.operation.work is not None:

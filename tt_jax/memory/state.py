@@ -4,6 +4,7 @@ It is a pytree without leaves, hashable and canonical: the device profile and th
 frees what it allocates returns an *equal* state, so `jax.jit` traces it once and `jax.lax.scan` can carry it.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
@@ -13,6 +14,7 @@ from tt_jax.devices import N150, DeviceProfile
 from tt_jax.errors import ArgumentError, DeallocatedError, OutOfMemoryError
 from tt_jax.memory.bank import Bank, Block, Region
 from tt_jax.memory.config import BufferType
+from tt_jax.origins import Origins
 
 TRACE_GRANULE = 8192
 
@@ -30,11 +32,13 @@ class Difference(NamedTuple):
 
     allocated: tuple[Buffer, ...]
     freed: tuple[Buffer, ...]
+    origins: Origins | None = None
+    """Where they come from; None to look it up where it is printed."""
 
     def __str__(self) -> str:
         if not self.allocated and not self.freed:
             return "no difference"
-        origins = active.get().origins
+        origins = self.origins or active.get().origins
         lines = []
         for verb, buffers in (("allocated", self.allocated), ("freed", self.freed)):
             for buffer in buffers:
@@ -149,6 +153,12 @@ class MemoryState:
         """The live blocks of a buffer type by address."""
         return self._banks[buffer_type].live
 
+    def buffers(self) -> Iterator[Buffer]:
+        """Every live buffer, type by type, by address."""
+        for kind, bank in self._banks.items():
+            for block in bank.live:
+                yield Buffer(kind, *block)
+
     def region(self, buffer_type: BufferType) -> Region:
         """The address range that buffers of this type may have."""
         return self._banks[buffer_type].region
@@ -165,11 +175,12 @@ class MemoryState:
             self.num_banks(buffer_type), bank.region.size, allocated, bank.region.size - allocated, bank.largest_free
         )
 
-    def diff(self, before: "MemoryState") -> Difference:
+    def diff(self, before: "MemoryState", origins: Origins | None = None) -> Difference:
         """What was allocated and what was freed between `before` and this state: what a program left behind.
 
-        Printed, it names the tensors and the lines that made them. A block that was freed and handed out again, at the same address and
-        size, is no difference. Raises ArgumentError for the memory of another board, or of other regions.
+        Printed, it names the tensors and the lines that made them, as `origins` knows them: those of functional programs by default.
+        (`Device.diff` passes its own.) A block that was freed and handed out again, at the same address and size, is no
+        difference. Raises ArgumentError for the memory of another board, or of other regions.
         """
         if not isinstance(before, MemoryState) or before.device != self.device:
             raise ArgumentError(f"diff: `before` must be an earlier MemoryState of {self.device.name}, got {before!r}")
@@ -184,7 +195,7 @@ class MemoryState:
             now, then = set(bank.live), set(other.live)
             allocated += (Buffer(kind, *block) for block in sorted(now - then))
             freed += (Buffer(kind, *block) for block in sorted(then - now))
-        return Difference(tuple(allocated), tuple(freed))
+        return Difference(tuple(allocated), tuple(freed), origins)
 
     def is_live(self, buffer: Buffer) -> bool:
         """Whether `buffer` is allocated in this state. One freed and handed out again, address and size equal, counts as live."""

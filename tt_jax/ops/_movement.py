@@ -38,7 +38,10 @@ class Move(NamedTuple):
 
 
 def movement(
-    name: str, kernel: Callable[..., Array], footprint: Callable[[Move, Any, DeviceProfile], Footprint | None] | None = None
+    name: str,
+    kernel: Callable[..., Array],
+    footprint: Callable[[Move, Any, DeviceProfile], Footprint | None] | None = None,
+    reads_part: bool = False,
 ) -> Operation:
     """The operation `name` whose output is `kernel(how, *arrays)`, in the dtype of its first input.
 
@@ -48,7 +51,7 @@ def movement(
     def run(attributes: Move, specs: Any, *arrays: Array) -> tuple[Array]:
         return (regrouped(kernel(attributes.how, *arrays), attributes.spec),)
 
-    return Operation(name, lambda attributes, specs: (attributes.spec,), run, footprint=footprint)
+    return Operation(name, lambda attributes, specs: (attributes.spec,), run, footprint=footprint, reads_part=reads_part)
 
 
 def run(

@@ -103,7 +103,7 @@ def _outer_kernel(attributes: _Outer, specs: tuple[TensorSpec], x: Array) -> tup
     return (pack(jnp.pad(y, padding), attributes.dtype),)
 
 
-_REDUCE = Operation("reduce", _specs, _kernel)
+_REDUCE = Operation("reduce", _specs, _kernel, called=lambda attributes: attributes.kind)
 _FAST_REDUCE_NC = Operation("fast_reduce_nc", _outer_specs, _outer_kernel)
 
 

@@ -78,7 +78,7 @@ def _kernel(attributes: _Attributes, specs: tuple[TensorSpec | None, ...], grad:
     return (packer.pack(dst, spec.dtype.kernel_name),)  # type: ignore[arg-type]
 
 
-_GRADIENT = Operation("backward", _output_specs, _kernel)
+_GRADIENT = Operation("backward", _output_specs, _kernel, called=lambda attributes: f"{attributes.name}_bw")
 _REQUIRED = inspect.Parameter.empty
 _OUTPUTS = ("input_grad", "other_grad")
 

@@ -46,7 +46,7 @@ def _gradient(attributes: Move, specs: Any, index: Array, gradient: Array) -> tu
     return (packer.pack(total.reshape(shape), attributes.spec.dtype.kernel_name),)  # type: ignore[arg-type]
 
 
-_EMBEDDING = movement("embedding", _rows)
+_EMBEDDING = movement("embedding", _rows, reads_part=True)
 _EMBEDDING_BW = Operation("embedding_bw", lambda attributes, specs: (attributes.spec,), _gradient)
 
 

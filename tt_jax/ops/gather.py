@@ -38,7 +38,7 @@ def _scatter(how: _Scatter, x: Array, index: Array, source: Array) -> Array:
     return data_movement.scatter(x, index, source, how.dim, how.reduction)
 
 
-_GATHER = movement("gather", _gather)
+_GATHER = movement("gather", _gather, reads_part=True)
 _SCATTER = movement("scatter", _scatter)
 
 

@@ -78,8 +78,8 @@ def _update_kernel(attributes: int, specs: tuple[Any, ...], cache: Array, values
     return (kernel.update(cache, packed(rows, specs[1], specs[0]), jnp.full((batch,), position, jnp.int32)),)
 
 
-_FILL = Operation("fill_cache", _fill_specs, _fill_kernel, in_place=0)
-_UPDATE = Operation("update_cache", _update_specs, _update_kernel, in_place=0)
+_FILL = Operation("fill_cache", _fill_specs, _fill_kernel, in_place=0, reads_part=True)
+_UPDATE = Operation("update_cache", _update_specs, _update_kernel, in_place=0, reads_part=True)
 
 
 def fill_cache(memory: MemoryState, cache_tensor: Tensor, input_tensor: Tensor, batch_idx: int) -> tuple[MemoryState, Tensor]:

@@ -141,7 +141,7 @@ def _rotate_kernel(attributes: _Rotate, specs: tuple[TensorSpec, ...], x: Array,
     return (packer.pack(y, specs[0].dtype.kernel_name) if attributes.bilinear else y,)  # type: ignore[arg-type]
 
 
-_GRID_SAMPLE = Operation("grid_sample", _sample_specs, _sample_kernel)
+_GRID_SAMPLE = Operation("grid_sample", _sample_specs, _sample_kernel, reads_part=True)
 _PREPARE_GRID = Operation("prepare_grid_sample_grid", _grid_specs, _grid_kernel)
 _ROTATE = Operation("rotate", _rotate_specs, _rotate_kernel)
 

@@ -34,7 +34,7 @@ def _kernel(window: Window, x: Array) -> Array:
     return x[tuple(builtins.slice(*part) for part in window)]
 
 
-_SLICE = movement("slice", _kernel, lambda move, specs, device: slice_footprint(specs[0], move.spec, device))
+_SLICE = movement("slice", _kernel, lambda move, specs, device: slice_footprint(specs[0], move.spec, device), True)
 
 
 def _corner(argument: str, values: Any, sizes: tuple[int, ...]) -> tuple[int, ...]:

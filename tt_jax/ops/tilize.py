@@ -99,7 +99,7 @@ def _cut(shape: tuple[int, ...], x: Array) -> Array:
     return padded[tuple(slice(size) for size in shape)]
 
 
-_UNTILIZE_WITH_UNPADDING = movement("untilize_with_unpadding", _cut)
+_UNTILIZE_WITH_UNPADDING = movement("untilize_with_unpadding", _cut, reads_part=True)
 
 
 def untilize_with_unpadding(

@@ -6,27 +6,23 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from types import CodeType, FrameType, TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
-from tt_jax.origins import LIBRARIES, is_library
+from tt_jax.origins import LIBRARIES, Site, is_library
 
 
-class Site(NamedTuple):
-    """A line of the user's program."""
+def whole(site: Site) -> Site:
+    """`site` with the whole path of its file, which `runpy` does not give where it was not given it."""
+    return site if site.file.startswith("<") else site._replace(file=os.path.abspath(site.file))
 
-    file: str
-    line: int
-    function: str
 
-    @classmethod
-    def of(cls, code: CodeType, line: int) -> "Site":
-        """A line of `code`; the file by its whole path, which `runpy` does not give where it was not given it."""
-        name = code.co_filename
-        return cls(name if name.startswith("<") else os.path.abspath(name), line, code.co_name)
-
-    def __str__(self) -> str:
-        source = linecache.getline(self.file, self.line).strip()
-        return f'  File "{self.file}", line {self.line}, in {self.function}' + (f"\n    {source}" if source else "")
+def trace_of(lines: Iterable[Site]) -> str:
+    """Lines as a traceback shows them, with their source."""
+    shown = []
+    for site in lines:
+        source = linecache.getline(site.file, site.line).strip()
+        shown.append(f'  File "{site.file}", line {site.line}, in {site.function}' + (f"\n    {source}" if source else ""))
+    return "\n".join(shown)
 
 
 Frames = Iterable[tuple[CodeType, int]]
@@ -52,7 +48,7 @@ def stack_of(traceback: TracebackType | None) -> list[tuple[CodeType, int]]:
 
 def user_lines(frames: Frames) -> list[Site]:
     """Those of neither tt_jax nor JAX nor the interpreter, innermost first."""
-    return [Site.of(code, line) for code, line in frames if not is_library(code.co_filename)]
+    return [whole(Site(code.co_filename, line, code.co_name)) for code, line in frames if not is_library(code.co_filename)]
 
 
 def called(frames: Frames) -> str | None:

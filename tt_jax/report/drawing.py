@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from tt_jax.memory import BufferType
+from tt_jax.report.chunks import chunks_of
 from tt_jax.timeline import Lifetime
 
 if TYPE_CHECKING:
@@ -32,9 +33,10 @@ def rectangles(plan: "Plan") -> list[Rectangle]:
     shapes = []
     for i, step in enumerate(plan.steps):
         if step.footprint is not None and step.footprint.size:
+            at = f", {step.site}" if step.site else ""
             text = (
                 f"{step.name}: {'' if step.footprint.is_exact else 'at least '}{step.footprint.size:,} B of {step.footprint.kind} buffers\n"
-                f"on {step.footprint.cores.num_cores()} cores, {step.footprint.cores}\nstep {i}, {step.site}"
+                f"on {step.footprint.cores.num_cores()} cores, {step.footprint.cores}\nstep {i}{at}"
             )
             shapes.append(Rectangle(i, i + 1, base, base + step.footprint.size, "program", text))
     for x in plan.lifetimes:
@@ -46,7 +48,8 @@ def rectangles(plan: "Plan") -> list[Rectangle]:
 
 
 def _text(x: Lifetime) -> str:
-    made = f"{x.origin.spec}\nby {x.origin.operation}, {x.origin.site}" if x.origin else "not known"
+    at = f", {x.origin.site}" if x.origin and x.origin.site else ""
+    made = f"{x.origin.spec}\nby {x.origin.operation}{at}" if x.origin else "not known"
     until = "to the end" if x.end is None else f"to step {x.end}"
     return f"{made}\n{x.buffer.size:,} B at {x.buffer.address:,}\nfrom step {x.first} {until}, last used by step {x.last_use}"
 
@@ -60,28 +63,23 @@ def groups(shapes: list[Rectangle]) -> list[str]:
 def bytes_on_cores(plan: "Plan", step: int) -> list[list[int]]:
     """L1 bytes in use on each core after `step`, the running program's own among them: rows of the grid, top to bottom.
 
-    A sharded tensor is counted on its cores only, though the allocator keeps its address free on all; the pages of an interleaved
-    one are on all alike.
+    Counted are the pages that a core has (`report.chunks`), though the allocator keeps a buffer's address free on all.
     """
     columns, rows = plan.device.grid
     used = [[0] * columns for _ in range(rows)]
     for x in plan.lifetimes:
         if x.buffer.buffer_type is BufferType.L1 and x.is_live_at(step):
-            config = getattr(x.origin.spec, "memory_config", None) if x.origin else None
-            shards = config and (config.shard_spec or config.nd_shard_spec)
-            cells = [(core.x, core.y) for part in shards.grid.ranges() for core in part] if shards else None
-            _add(used, x.buffer.size, cells)
+            if x.origin is None:  # whose pages are not known
+                for row in used:
+                    row[:] = [size + x.buffer.size for size in row]
+                continue
+            for chunk in chunks_of(x.origin.spec, plan.device):
+                used[chunk.core.y][chunk.core.x] += chunk.size
     footprint = plan.steps[step].footprint if 0 <= step < len(plan.steps) else None
-    if footprint is not None:
-        _add(used, footprint.size, [(core.x, core.y) for part in footprint.cores.ranges() for core in part])
+    for part in footprint.cores.ranges() if footprint is not None else ():
+        for core in part:
+            used[core.y][core.x] += footprint.size  # type: ignore[union-attr]  # it has cores
     return used
-
-
-def _add(used: list[list[int]], size: int, cells: list[tuple[int, int]] | None) -> None:
-    if cells is None:
-        cells = [(x, y) for y, row in enumerate(used) for x in range(len(row))]
-    for x, y in cells:
-        used[y][x] += size
 
 
 def title(plan: "Plan") -> str:

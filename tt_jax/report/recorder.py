@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from tt_jax.context import active
 from tt_jax.events import Event, Refusal
 from tt_jax.memory import Buffer, BufferType, MemoryState
-from tt_jax.origins import Origins
+from tt_jax.origins import Origins, Site
 from tt_jax.report.arguments import arguments_of, shown
-from tt_jax.report.calls import Site, called, entered, stack, stack_of, user_lines
+from tt_jax.report.calls import called, entered, stack, stack_of, trace_of, user_lines, whole
 from tt_jax.report.database import Database
 from tt_jax.report.graph import Graph
-from tt_jax.report.snapshot import buffers_of, device_row, snapshot
+from tt_jax.report.snapshot import device_row, snapshot
 from tt_jax.report.tensors import Life, Tensors
 from tt_jax.tensor import Tensor
 
@@ -78,13 +78,13 @@ class Recorder:
         if device not in self._described:
             self._described.add(device)
             self.database.insert("devices", [device_row(device, memory)])
-        for buffer in buffers_of(memory):
+        for buffer in memory.buffers():
             origin = origins.find(buffer)
             if origin is not None:
                 life = self.tensors.placed(device, memory.device, origin.spec, buffer)
                 life.is_shown = True
-                if origin.code is not None:
-                    life.made_at = Site.of(origin.code, origin.line)
+                if origin.site is not None:
+                    life.made_at = whole(origin.site)
 
     # -- operations -----------------------------------------------------------------------------------------------------------
     def open(
@@ -120,7 +120,7 @@ class Recorder:
         insert("input_tensors", [(number, i, life.number) for i, life in enumerate(operation.inputs)])
         insert("output_tensors", [(number, i, life.number) for i, life in enumerate(outputs)])
         insert("captured_graph", [(number, operation.graph.as_json())])
-        trace = "\n".join(map(str, operation.lines))
+        trace = trace_of(operation.lines)
         insert("stack_traces", [(number, trace, self._file(line))])
         if error is not None:
             self._blamed = error

@@ -1,9 +1,8 @@
 """What is live on a device at one time: rows of `devices`, `buffers` and `buffer_chunks`."""
 
-from collections.abc import Iterator
 from typing import Any
 
-from tt_jax.memory import Buffer, BufferType, MemoryState
+from tt_jax.memory import BufferType, MemoryState
 from tt_jax.report.chunks import chunks_of
 from tt_jax.report.tensors import Tensors
 
@@ -12,17 +11,10 @@ _PER_CORE = (BufferType.L1, BufferType.L1_SMALL)
 Row = tuple[Any, ...]
 
 
-def buffers_of(memory: MemoryState) -> Iterator[Buffer]:
-    """Every live buffer."""
-    for kind in BufferType:
-        for block in memory.live(kind):
-            yield Buffer(kind, *block)
-
-
 def snapshot(operation: int, device: int, memory: MemoryState, tensors: Tensors) -> tuple[list[Row], list[Row]]:
     """Every live buffer after an operation, and the part of each core in those in L1 whose tensors were seen."""
     buffers, chunks = [], []
-    for buffer in buffers_of(memory):
+    for buffer in memory.buffers():
         kind = buffer.buffer_type
         life = tensors.at(device, buffer)
         layout = 0 if life is None else life.spec.memory_config.memory_layout.value

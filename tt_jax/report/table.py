@@ -26,7 +26,9 @@ def summary_of(plan: "Plan") -> str:
     """Whether it fits, and the figures of the whole program."""
     l1, dram = (plan.before.region(kind).size for kind in (BufferType.L1, BufferType.DRAM))
     approximate = ", an approximate profile" if plan.device.approximate else ""
-    verdict = "fits" if plan.fits else f"DOES NOT FIT: step {len(plan.steps) - 1}, {plan.steps[-1].name}"
+    failed = plan.steps[-1] if plan.steps and plan.steps[-1].error is plan.error else None
+    at = f": step {len(plan.steps) - 1}, {failed.name}" if failed is not None else ""
+    verdict = "fits" if plan.fits else f"DOES NOT FIT{at}"
     lines = [
         f"{plan.device.name}{approximate}: {verdict}",
         f"L1    peak {plan.peak_l1:,} of {l1:,} B per bank ({plan.peak_l1 / l1:.1%}) at step {plan.peak_step}; "
@@ -35,6 +37,12 @@ def summary_of(plan: "Plan") -> str:
         f"work  {plan.programs} programs; {plan.flops / 1e9:,.2f} GFLOP in matrix products; "
         f"{plan.dram_bytes / 1e6:,.2f} MB of DRAM traffic; at least {plan.ideal_seconds * 1e6:,.1f} us at peak rates",
     ]
+    if plan.unknown_footprints:
+        lines.append(f"note  footprint not known, so not checked: {', '.join(plan.unknown_footprints)}")
+    if plan.bounded_footprints:
+        lines.append(f"note  footprint at least what is shown: {', '.join(plan.bounded_footprints)}")
+    if caught := sum(step.error is not None and step.error is not plan.error for step in plan.steps):
+        lines.append(f"note  {caught} steps did not fit, and the program caught their errors")
     return "\n".join(lines if plan.fits else [*lines, f"error {plan.error}"])
 
 
@@ -45,7 +53,7 @@ def _rows(index: int, step: Step, freed: list[Lifetime], is_peak: bool) -> list[
         tensors += [f"- {x.origin.spec if x.origin else 'unknown'} at {x.buffer.address}" for x in freed]
     l1 = f"{step.l1:,}{' *' if is_peak else '  '}"
     name = step.name if step.error is None else f"{step.name} DOES NOT FIT"
-    first = (str(index), name, step.site, tensors[0] if tensors else "", l1, *_program_cells(step))
+    first = (str(index), name, str(step.site or ""), tensors[0] if tensors else "", l1, *_program_cells(step))
     return [first, *(("", "", "", tensor, *[""] * 7) for tensor in tensors[1:])]
 
 
@@ -79,10 +87,6 @@ def _remarks(plan: "Plan") -> list[str]:
         "* the peak; - what a deallocation freed. L1: allocated after the step; program: what it kept beside; bytes per bank.",
         "DRAM MB counts each tensor of a launch once; least us is a lower bound.",
     ]
-    if plan.unknown_footprints:
-        remarks.append(f"Footprint not known, so not checked: {', '.join(plan.unknown_footprints)}.")
-    if plan.bounded_footprints:
-        remarks.append(f"Footprint at least what is shown: {', '.join(plan.bounded_footprints)}.")
     for x in plan.late:
         remarks.append(f"Freed late: {_named(x)}; last used by step {x.last_use}, freed at step {x.end}.")
     for x in plan.left:

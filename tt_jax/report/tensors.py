@@ -10,7 +10,7 @@ from typing import Any
 
 from tt_jax.devices import DeviceProfile
 from tt_jax.memory import Buffer
-from tt_jax.report.calls import Site
+from tt_jax.origins import Site
 from tt_jax.tensor import TensorSpec
 
 

@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 from jax.core import Tracer
 
+from tt_jax.context import active
 from tt_jax.dtypes import DataType, default_dtype, float32
 from tt_jax.errors import ArgumentError, NotModelledError
 from tt_jax.layout import Layout
@@ -156,6 +157,8 @@ def values(operation: str, tensor: Tensor) -> Any:
         raise ArgumentError(f"{operation}: `tensor` must be a ttnn.Tensor, got {type(tensor).__name__}")
     array = tensor._functional().array
     if isinstance(array, jax.ShapeDtypeStruct):
+        if not active.get().computes:
+            raise ArgumentError(f"{operation}: in a plan tensors have no values; a program that is planned cannot look at them")
         return np.zeros(array.shape, array.dtype)
     if isinstance(array, Tracer):
         raise ArgumentError(

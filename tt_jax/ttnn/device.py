@@ -5,6 +5,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from tt_jax.compute import CoreGrid
@@ -12,8 +13,9 @@ from tt_jax.context import Context
 from tt_jax.cores import CoreCoord
 from tt_jax.devices import PROFILES, DeviceProfile
 from tt_jax.errors import ArgumentError, NotModelledError, TTError
-from tt_jax.memory import Buffer, BufferType, MemoryState
-from tt_jax.origins import Origins
+from tt_jax.events import observers
+from tt_jax.memory import Buffer, BufferType, Difference, MemoryState
+from tt_jax.origins import Origins, Site, call_site
 from tt_jax.program import free
 from tt_jax.program_cache import ProgramCache
 from tt_jax.ttnn import memory_reports
@@ -71,10 +73,10 @@ class Device:
         self.profile = profile
         self.is_functional = is_functional
         self.is_open = True
-        self.context = Context(ProgramCache(has_memory=True), Origins(), computes=computes)
+        self.context = Context(ProgramCache(self.release), Origins(), computes=computes)
         self._id = device_id
         self._memory = memory
-        self._released: deque[Buffer] = deque()
+        self._released: deque[tuple[Buffer, Site | None]] = deque()
         self.newest: weakref.ref[Any] | None = None
         self.made: list[weakref.ref[Any]] = []
 
@@ -84,7 +86,8 @@ class Device:
         # Handles may go in the middle of an operation (the garbage collector, another thread): their buffers wait here, and
         # leave the state between operations, so that no operation overwrites the state they left.
         while self._released:
-            self._memory = free(self._memory, [self._released.popleft()], self.context)
+            buffer, site = self._released.popleft()
+            self._memory = free(self._memory, [buffer], self.context, site)
         return self._memory
 
     @memory.setter
@@ -101,9 +104,13 @@ class Device:
         """Its programs."""
         return self.context.programs
 
+    def diff(self, before: MemoryState) -> Difference:
+        """What was allocated and what was freed since the device's memory was `before`, with the lines that made it."""
+        return self.memory.diff(before, self.context.origins)
+
     def release(self, buffer: Buffer) -> None:
         """Free `buffer` before the next look at the memory."""
-        self._released.append(buffer)
+        self._released.append((buffer, call_site() if observers else None))
         for observe in release_observers:
             observe(self, buffer)
 
@@ -181,11 +188,11 @@ class Device:
 
     def disable_and_clear_program_cache(self) -> None:
         """Drop the programs and keep none."""
-        self.memory = free(self.memory, self.program_cache.disable_and_clear(), self.context)
+        self.program_cache.disable_and_clear()
 
     def clear_program_cache(self) -> None:
         """Drop the programs, and what they kept in memory."""
-        self.memory = free(self.memory, self.program_cache.clear(), self.context)
+        self.program_cache.clear()
 
     def set_program_cache_misses_allowed(self, allowed: bool) -> None:
         """With False, a launch that finds no program raises TTError."""
@@ -221,6 +228,7 @@ class Device:
 
 _open: dict[int, Device] = {}
 _default: Device | None = None
+_functional: ContextVar[Device | None] = ContextVar("functional_device", default=None)
 
 
 def open_device(
@@ -244,6 +252,10 @@ def open_device(
     if not isinstance(device_id, int) or isinstance(device_id, bool) or device_id < 0:
         raise ArgumentError(f"open_device: `device_id` must be a whole number from 0, got {device_id!r}")
     if device_id in _open:
+        if compute is not None and compute is not _open[device_id].computes:
+            raise ArgumentError(
+                f"open_device: device {device_id} is open with compute={not compute}; close it, or open another device_id"
+            )
         return _open[device_id]
     profile = profile_from_environment()
     memory = MemoryState.create(
@@ -253,6 +265,11 @@ def open_device(
         compute = os.environ.get("TT_JAX_COMPUTE", "on").lower() not in ("off", "0", "false")
     device = _open[device_id] = Device(profile, memory, device_id=device_id, computes=compute)
     return device
+
+
+def device_of(context: Context | None) -> Device | None:
+    """The open device whose memory `context` is, None for a plan's, a functional program's or a closed device's."""
+    return next((device for device in _open.values() if context and device.context.origins is context.origins), None)
 
 
 def CreateDevice(
@@ -328,8 +345,18 @@ def SetDefaultDevice(device: Device | None) -> None:  # noqa: N802 - ttnn's name
 
 
 def GetDefaultDevice() -> Device | None:  # noqa: N802 - ttnn's name
-    """What `SetDefaultDevice` set, None before."""
-    return _default
+    """What `SetDefaultDevice` set, None before; within a program under `tt_jax.functionalize`, the device that it runs on."""
+    return _functional.get() or _default
+
+
+@contextmanager
+def default_within(device: Device) -> Iterator[None]:
+    """A block, in this thread alone, whose default device is `device`."""
+    token = _functional.set(device)
+    try:
+        yield
+    finally:
+        _functional.reset(token)
 
 
 def require_device(operation: str, device: Any) -> Device:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Hashable
 from typing import Any, NamedTuple
 
-from tt_jax.context import Context
 from tt_jax.cores import CoreRangeSet
 from tt_jax.devices import DeviceProfile
 from tt_jax.events import Event, Refusal
@@ -21,7 +20,7 @@ from tt_jax.footprint import Footprint, all_cores
 from tt_jax.memory import Buffer, BufferType, MemoryState
 from tt_jax.tensor import Tensor as FunctionalTensor
 from tt_jax.tensor import TensorSpec
-from tt_jax.ttnn.device import Device, open_devices
+from tt_jax.ttnn.device import Device, device_of
 from tt_jax.ttnn.graph_nodes import CREATE, UNTOLD, Nodes
 from tt_jax.ttnn.shape import Shape
 from tt_jax.ttnn.tensor import Tensor, tensors_in
@@ -149,23 +148,23 @@ class Recorder:
         self._deallocate(device.id(), buffer)
 
     # -- events -------------------------------------------------------------------------------------------------------------
-    def _device_of(self, context: Context | None) -> tuple[Device | None, int]:
-        device = next((device for device in open_devices() if device.context is context), None)
-        if device is None:
-            return None, 0
-        self.devices[device.id()] = device
-        return device, device.id()
-
     def refused(self, refusal: Refusal) -> None:
         """Called where a step does not fit: its outputs had been allocated before that was found. `_abort` closes the function."""
-        _, device_id = self._device_of(refusal.context)
+        device = device_of(refusal.context)
+        if device is None:
+            return
+        self.devices[device.id()] = device
         self.graph.start(_device_operation(refusal.name), [])
         for y in refusal.outputs:
-            self._create(device_id, refusal.before.device, y)
+            self._create(device.id(), refusal.before.device, y)
 
     def observe(self, event: Event) -> None:
-        """Called after every step of a memory."""
-        device, device_id = self._device_of(event.context)
+        """Called after every step of a memory; those of plans and functional programs are no device's."""
+        device = device_of(event.context)
+        if device is None:
+            return
+        device_id = device.id()
+        self.devices[device_id] = device
         if event.launch is None:
             self._change(event, device_id)
             return

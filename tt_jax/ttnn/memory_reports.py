@@ -140,7 +140,9 @@ _programs = itertools.count()
 
 
 def _report_program(event: Event) -> None:
-    if event.launch is not None and not event.launch.is_hit:
+    from tt_jax.ttnn.device import device_of  # which imports this module
+
+    if event.launch is not None and not event.launch.is_hit and device_of(event.context) is not None:
         program = next(_programs)
         is_new = not (FOLDER / "program_memory_usage_summary.csv").exists()
         _write(event.after, "program_", str(program), "w" if is_new else "a")

@@ -15,7 +15,7 @@ from tt_jax.tensor import Tensor as FunctionalTensor
 from tt_jax.ttnn import _derive
 from tt_jax.ttnn._operations import CREATION
 from tt_jax.ttnn._storage import Storage
-from tt_jax.ttnn.device import Device, close_observers, require_device
+from tt_jax.ttnn.device import Device, close_observers, device_of, require_device
 from tt_jax.ttnn.tensor import Tensor, tensors_in
 
 _ids = itertools.count()
@@ -50,7 +50,7 @@ class _Trace:
         self.writes: tuple[Buffer, ...] = ()
 
     def observe(self, event: Event) -> None:
-        if event.launch is None or event.context is not self.device.context:
+        if event.launch is None or device_of(event.context) is not self.device:
             return
         inputs, outputs = event.inputs, event.outputs
         taken = tuple((x.buffer, x.spec.shape, None) if isinstance(x, FunctionalTensor) else (None, (), x) for x in inputs)

@@ -170,7 +170,7 @@ def _slice_kernel(attributes: tuple[int, int, MemoryConfig], specs: tuple[Tensor
     return (x[:, :, attributes[0] : attributes[1]],)
 
 
-_LOAD_SLICE = Operation("nlp_kv_cache_load_slice", _slice_specs, _slice_kernel)
+_LOAD_SLICE = Operation("nlp_kv_cache_load_slice", _slice_specs, _slice_kernel, reads_part=True)
 _CREATE = Operation("nlp_create_qkv_heads", _create_specs, _create_kernel, footprint=_create_footprint)
 _CONCAT = Operation(
     "nlp_concat_heads", _concat_specs, _concat_kernel, footprint=lambda to, specs, device: join_footprint(specs[0], device)

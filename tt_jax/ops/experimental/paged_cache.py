@@ -88,8 +88,8 @@ def _fill_kernel(
     return (kernel.fill_pages(cache, values, table.astype(jnp.int32), users.astype(jnp.int32).reshape(-1)),)
 
 
-_UPDATE = Operation("paged_update_cache", _update_specs, _update_kernel, in_place=0)
-_FILL = Operation("paged_fill_cache", _fill_specs, _fill_kernel, in_place=0)
+_UPDATE = Operation("paged_update_cache", _update_specs, _update_kernel, in_place=0, reads_part=True)
+_FILL = Operation("paged_fill_cache", _fill_specs, _fill_kernel, in_place=0, reads_part=True)
 
 
 def _require_plain(name: str, **options: object) -> None:

@@ -102,8 +102,8 @@ def _kernel(attributes: _Decode, specs: tuple[TensorSpec, ...], q: Array, k: Arr
     return (y[None, :, :, 0],)
 
 
-_DECODE = Operation("scaled_dot_product_attention_decode", _output_specs, _kernel)
-_PAGED = Operation("paged_scaled_dot_product_attention_decode", _output_specs, _kernel)
+_DECODE = Operation("scaled_dot_product_attention_decode", _output_specs, _kernel, reads_part=True)
+_PAGED = Operation("paged_scaled_dot_product_attention_decode", _output_specs, _kernel, reads_part=True)
 
 
 def _positions(name: str, cur_pos: Sequence[int], batch: int, length: int) -> np.ndarray:
