@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from tt_jax import cli
+from tt_jax import cli, ttnn
 
 SCRIPT = """
     import sys
@@ -102,6 +102,47 @@ MODEL = """
     constant = 3
 """
 
+ANNOTATED = """
+    from __future__ import annotations
+    import dataclasses
+    import jax
+    import ttnn
+
+    @dataclasses.dataclass
+    class Layer:
+        width: int = 32
+
+        @staticmethod
+        def forward(x, memory, *, scale=1.0, device=None):
+            return ttnn.relu(ttnn.add(x, memory) if device == "none" and scale == 2.0 else x)
+
+    def shifted(x, mesh_device):
+        return x + ttnn.ones((32, 32), layout=ttnn.TILE_LAYOUT, device=mesh_device)
+
+    @jax.jit
+    def jitted(memory, device, x):
+        import tt_jax as tt
+        return tt.gelu(memory, x) if device == 3 else tt.relu(memory, x)
+"""
+
+TWO_DEVICES = """
+    import ttnn
+    first, second = (ttnn.open_device(device_id=i) for i in (0, 1))
+    x, y = (ttnn.zeros((5000, 8192), layout=ttnn.TILE_LAYOUT, device=device) for device in (first, second))
+    try:
+        ttnn.zeros((20000, 8192), layout=ttnn.TILE_LAYOUT, device=first, memory_config=ttnn.L1_MEMORY_CONFIG)
+    finally:
+        ttnn.relu(x), ttnn.relu(y)
+"""
+
+ENDS = """
+    import sys
+    import ttnn
+    from tt_jax.errors import OutOfMemoryError
+    device = ttnn.open_device(device_id=0)
+    x = ttnn.relu(ttnn.zeros((32, 32), layout=ttnn.TILE_LAYOUT, device=device))
+"""
+
 SHAPES = ("--shape", "x=1024,2048", "--shape", "w=2048,4096:bfloat8_b:tile:dram")
 
 
@@ -154,7 +195,25 @@ def test_plan_of_a_script_that_does_not_fit(tmp_path):
     )
     done = tt_jax("plan", "script.py", cwd=tmp_path)
     assert done.returncode == 1, done.stderr
-    assert "n150: DOES NOT FIT: step 1, relu" in done.stdout and "by zeros, script.py:3)" in done.stdout
+    assert "n150: DOES NOT FIT: step 1, relu" in done.stdout and "by zeros, script.py:3" in done.stdout
+
+
+@pytest.fixture
+def plan(tmp_path, monkeypatch, capsys):
+    """`tt-jax plan` in this process, which is afterwards as it was: the exit status, and what it printed."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("path", "meta_path"):
+        monkeypatch.setattr(sys, name, [*getattr(sys, name)])
+    modules = {*sys.modules}
+
+    def run(*arguments):
+        status = cli.main(["plan", *arguments])
+        return status, *capsys.readouterr()
+
+    yield run
+    ttnn.CloseDevices(ttnn.device.open_devices())
+    for name in [name for name in sys.modules if name not in modules and name.partition(".")[0] in ("ttnn", "model")]:
+        del sys.modules[name]
 
 
 @pytest.mark.parametrize(
@@ -165,8 +224,19 @@ def test_plan_of_a_script_that_does_not_fit(tmp_path):
         (("model:forward", "--shape", "x=8,8:bfloat8_b:row_major"), "its layout must be TILE"),
         (("model:forward", "--set", "scale"), "--set takes NAME=VALUE"),
         (("model:forward", "--set", "scale=os"), "--set takes NAME=VALUE"),
+        (("model:forward", "--shape", "x"), "--shape takes NAME=DIMS"),
+        (("model:forward", "--shape", "x="), "--shape takes NAME=DIMS"),
+        (("model:forward", "--shape", "=3,3"), "--shape takes NAME=DIMS"),
+        (("model:forward", "--set", "=3"), "--set takes NAME=VALUE"),
+        (("model:forward", "--shape", "x=8,8"), "model:forward takes x, w, scale: w not given."),
+        (("model:forward", *SHAPES, "--set", "bias=1"), "model:forward takes x, w, scale: bias not among them."),
+        (("model:forward", *SHAPES, "--set", "x=1"), "x given by --shape and by --set."),
+        (("model:functional", "--shape", "memory=8,8"), "model:functional takes x: x not given; memory not among them."),
+        (("builtins:max",), "does not say what its parameters are"),
+        (("model:forward", *SHAPES, "--save", "o.pdf"), "--save takes a file that ends in .png, .svg, .html, got 'o.pdf'"),
         (("model:forward", "--device", "n151"), "--device takes boards among n150"),
         (("model:constant",), "model has no function 'constant'"),
+        (("model.py:forward.missing",), "model.py has no function 'forward.missing'"),
         (("missing:forward",), "cannot import 'missing'"),
         (("missing.py:forward",), "there is no file 'missing.py'"),
         (("missing.py",), "there is no file 'missing.py'"),
@@ -174,14 +244,92 @@ def test_plan_of_a_script_that_does_not_fit(tmp_path):
         (("model.py",), "put nothing on a device"),
     ],
 )
-def test_plan_says_what_is_wrong(model, arguments, text, monkeypatch, capsys):
-    monkeypatch.chdir(model.parent)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(sys, "argv", [*sys.argv])
-    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
-    monkeypatch.setattr(os, "environ", os.environ | {})
-    status = cli.main(["plan", *arguments])
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("ttnn", "model")]:
-        del sys.modules[name]
-    assert status == 1
-    assert text in capsys.readouterr().err
+def test_plan_says_what_is_wrong(model, plan, arguments, text):
+    status, _, err = plan(*arguments)
+    assert status == 1 and text in err
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "error"),
+    [
+        ("", 0, ""),
+        ("sys.exit()", 0, ""),
+        ("sys.exit(0)", 0, ""),
+        ("sys.exit(7)", 1, "script.py ended with sys.exit(7)"),
+        ("sys.exit('no weights')", 1, "script.py ended with sys.exit('no weights')"),
+        ("raise ValueError('mine')", 1, "ValueError: mine"),
+        ("raise OutOfMemoryError('on no device')", 1, "OutOfMemoryError: on no device"),
+        ("ttnn.add(x, 'a')", 1, "Traceback"),
+    ],
+)
+def test_a_script_is_planned_however_it_ends(tmp_path, plan, end, status, error):
+    (tmp_path / "script.py").write_text(textwrap.dedent(ENDS) + end)
+    before = [*sys.argv], {**os.environ}
+    got, out, err = plan("script.py", "--", "a")
+    assert got == status and "n150: fits" in out and "relu" in out
+    assert error in err if error else not err
+    assert ([*sys.argv], {**os.environ}) == before
+
+
+def test_a_script_that_ends_before_its_device_says_why(tmp_path, plan):
+    (tmp_path / "script.py").write_text("1 / 0")
+    status, out, err = plan("script.py")
+    assert (status, out) == (1, "") and "ZeroDivisionError" in err and "put nothing" not in err
+
+
+def test_the_plan_of_each_device_has_its_own_error_and_file(tmp_path, plan):
+    (tmp_path / "script.py").write_text(textwrap.dedent(TWO_DEVICES))
+    status, out, err = plan("script.py", "--summary", "--save", "out.html")
+    first, second = out.split("device 2 of 2")
+    assert status == 1 and not err
+    assert (
+        first.startswith("device 1 of 2")
+        and "n150: DOES NOT FIT" in first
+        and "cannot place 20000x8192" in first
+        and "n150: fits" in second
+    )
+    assert sorted(path.name for path in tmp_path.glob("*.html")) == ["out-n150-1.html", "out-n150-2.html"]
+
+
+@pytest.mark.parametrize(("status", "how"), [(-9, "signal 9"), (3, "exit status 3")])
+def test_a_board_whose_run_fails_is_named(script, plan, monkeypatch, status, how):
+    monkeypatch.setattr(
+        subprocess, "run", lambda command, check: subprocess.CompletedProcess(command, status * ("p150" in command))
+    )
+    got, _, err = plan("script.py", "--device", "p150,n150")
+    assert got == 1
+    assert f"the run of script.py for p150 ended with {how}" in err and "n150" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("model.py:Layer.forward", "--shape", "memory=32,32", "--shape", "x=64,32"), "argument x "),
+        (
+            ("model:Layer.forward", "--shape=x=32,32", "--shape=memory=32,32", "--set=device='none'", "--set=scale=2.0"),
+            " add ",
+        ),
+        (("model.py:shifted", "--shape", "x=32,32"), "model.py:16 in shifted"),
+        (("model.py:jitted", "--shape", "x=32,32", "--set", "device=3"), " gelu "),
+    ],
+)
+def test_plan_gives_a_function_its_arguments(tmp_path, plan, arguments, text):
+    (tmp_path / "model.py").write_text(textwrap.dedent(ANNOTATED))
+    status, out, err = plan(*arguments)
+    assert status == 0, err
+    assert text in out
+
+
+def test_plan_says_where_a_script_s_own_arguments_go(plan, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        plan("script.py", "--n", "2")
+    assert "unrecognized arguments: --n 2; a script's own arguments go after `--`" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_gone_ends_plan_quietly(model):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "tt_jax.cli", "plan", "model:forward", *SHAPES]
+    done = subprocess.run(command, cwd=model.parent, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=120)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")

@@ -66,12 +66,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     if not arguments or arguments[0] != "run":
         end = arguments.index("--") if "--" in arguments else len(arguments)
-        options = parser.parse_args(arguments[:end])
+        options, unknown = parser.parse_known_args(arguments[:end])
+        if unknown:
+            hint = "; a script's own arguments go after `--`" if options.command == "plan" else ""
+            parser.error(f"{options.command}: unrecognized arguments: {' '.join(unknown)}{hint}")
         options.script_arguments = arguments[end + 1 :]
         try:
-            return options.run(options, _run_script)
-        except TTError as error:
-            print(f"tt-jax: {error}", file=sys.stderr)
+            status = _status(options)
+            sys.stdout.flush()
+            return status
+        except BrokenPipeError:
+            # Whoever read has gone, as `head` does. The interpreter flushes once more at its end: into nothing, not into the pipe.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
     own, rest = _split(arguments[1:])
     options = parser.parse_args(["run", *own])
@@ -93,6 +99,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             _run_script(rest)
     return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    """Run a command other than `run`; the exit status."""
+    try:
+        return int(options.run(options, _run_script))
+    except TTError as error:
+        print(f"tt-jax: {error}", file=sys.stderr)
+        return 1
 
 
 def _run_script(arguments: Sequence[str]) -> None:

@@ -175,8 +175,7 @@ def plan(
         raise ArgumentError(f"plan: `memory` is of {memory.device.name}, but `device` is {profile.name}; leave one of them out")
     before = MemoryState.create(profile) if memory is None else memory
     context = Context(ProgramCache(), Origins(None if memory is None else active.get().origins), computes=False)
-    if hasattr(program, "lower") and hasattr(program, "__wrapped__"):
-        program = program.__wrapped__  # of jax.jit
+    program = unjitted(program)
     functional = program if is_functional(program) else functionalize(program)
     timeline = Timeline(before, context)
     arguments: list[Buffer] = []
@@ -237,6 +236,12 @@ def plan_of(
         result,
         error,
     )
+
+
+def unjitted(program: Callable[..., Any]) -> Callable[..., Any]:
+    """The function under `jax.jit`, or `program` itself."""
+    is_jitted = hasattr(program, "lower") and hasattr(program, "__wrapped__")
+    return program.__wrapped__ if is_jitted else program  # type: ignore[attr-defined, no-any-return]
 
 
 def is_functional(program: Callable[..., Any]) -> bool:

@@ -2,23 +2,27 @@
 
 import argparse
 import ast
-import dataclasses
+import contextlib
+import functools
 import importlib
 import importlib.util
+import inspect
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tt_jax import alias
 from tt_jax.devices import PROFILES
 from tt_jax.dtypes import DataType
-from tt_jax.errors import ArgumentError, OutOfMemoryError
+from tt_jax.errors import ArgumentError
 from tt_jax.events import Event, Refusal, observed_by
 from tt_jax.layout import Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, L1_MEMORY_CONFIG
-from tt_jax.plan import Plan, plan, plan_of
+from tt_jax.plan import Plan, is_functional, plan, plan_of, unjitted
 from tt_jax.report.table import summary_of
 from tt_jax.tensor import TensorSpec
 from tt_jax.timeline import Timeline
@@ -27,6 +31,9 @@ USAGE = """tt-jax plan MODULE:FUNCTION [--shape NAME=DIMS[:DTYPE[:LAYOUT[:MEMORY
        tt-jax plan SCRIPT [--device NAME[,NAME]] [--save FILE] [--summary] [-- ARGS ...]"""
 
 _MEMORIES = {"dram": DRAM_MEMORY_CONFIG, "l1": L1_MEMORY_CONFIG}
+_ENDINGS = (".png", ".svg", ".html")
+_OF_PLAN = ("program", "memory", "device")
+"""Parameters of `plan` itself: a tensor for a parameter of such a name goes through it under another."""
 
 
 def add_to(commands: Any) -> None:
@@ -38,8 +45,14 @@ def add_to(commands: Any) -> None:
         "tensors of the shapes given; or a script that says `import ttnn`. Prints each step's tensors, L1 and DRAM, the programs' own "
         "buffers, FLOPs and least time. Exits 1 where the program does not fit.",
         usage=USAGE,
+        allow_abbrev=False,
     )
-    parser.add_argument("target", metavar="TARGET", help="MODULE:FUNCTION, FILE.py:FUNCTION, or a script")
+    parser.add_argument(
+        "target",
+        metavar="TARGET",
+        help="MODULE:FUNCTION, FILE.py:FUNCTION, or a script; a function written for ttnn gets the board's device for a parameter "
+        "`device` or `mesh_device`",
+    )
     parser.add_argument(
         "--shape",
         action="append",
@@ -65,18 +78,21 @@ def run(options: argparse.Namespace, run_script: Callable[[Sequence[str]], None]
     for device in devices:
         if device not in PROFILES:
             raise ArgumentError(f"plan: --device takes boards among {', '.join(PROFILES)}, got {device!r}")
+    if options.save and not options.save.lower().endswith(_ENDINGS):
+        raise ArgumentError(f"plan: --save takes a file that ends in {', '.join(_ENDINGS)}, got {options.save!r}")
     if _is_script(options.target):
         if options.shape or options.set:
             raise ArgumentError("plan: a script makes its own tensors; --shape and --set are for MODULE:FUNCTION")
         if len(devices) > 1:
             # A script is run by a process of its own for each board: it may keep what it opened and imported.
-            return max(_on_board(options, device) for device in devices)
+            return max([_on_board(options, device) for device in devices])
         return _plan_script(options, devices[0], run_script)
-    program = _function(options.target)
-    arguments = dict(_tensor(text) for text in options.shape) | dict(_literal(text) for text in options.set)
+    tensors, others = dict(map(_tensor, options.shape)), dict(map(_literal, options.set))
+    program, arguments = _bound(options.target, _function(options.target), tensors, others)
     plans = [plan(program, device=device, **arguments) for device in devices]
     for one in plans:
-        _show(one, options, several=len(plans) > 1)
+        path = _of_board(options.save, one.device.name) if options.save and len(plans) > 1 else options.save
+        _show(one, path, options.summary)
     return 0 if all(one.fits for one in plans) else 1
 
 
@@ -85,52 +101,91 @@ def _is_script(target: str) -> bool:
 
 
 def _on_board(options: argparse.Namespace, device: str) -> int:
+    """Plan the script in a process of its own; 1 if that does not end with 0, or at all by itself."""
     command = [sys.executable, "-m", "tt_jax.cli", "plan", options.target, "--device", device]
     if options.summary:
         command.append("--summary")
     if options.save:
         command += ["--save", _of_board(options.save, device)]
-    return subprocess.run([*command, "--", *options.script_arguments], check=False).returncode
+    status = subprocess.run([*command, "--", *options.script_arguments], check=False).returncode
+    if status == 0:
+        return 0
+    how = f"exit status {status}" if status > 0 else f"signal {-status} ({signal.strsignal(-status)})"
+    print(f"tt-jax: plan: the run of {options.target} for {device} ended with {how}", file=sys.stderr)
+    return 1
 
 
 def _plan_script(options: argparse.Namespace, device: str, run_script: Callable[[Sequence[str]], None]) -> int:
-    """Run a script on devices that compute nothing, watching each."""
+    """Run a script on devices that compute nothing, watching each; print their plans, however it ended."""
     timelines: dict[int, Timeline] = {}
 
     def of(step: Event | Refusal) -> Timeline:
         assert step.context is not None
-        return timelines.setdefault(id(step.context), Timeline(step.before, step.context))
+        device = id(step.context.origins)
+        if device not in timelines:
+            timelines[device] = Timeline(step.before, step.context)
+        return timelines[device]
 
     if not os.path.exists(options.target):
         raise ArgumentError(f"plan: there is no file {options.target!r}; name a script, or MODULE:FUNCTION")
-    os.environ.update(TT_JAX_DEVICE=device, TT_JAX_COMPUTE="off")
-    error = None
-    with observed_by(lambda event: of(event)(event), lambda refusal: of(refusal).refused(refusal)):
+    error: BaseException | None = None
+    observed = observed_by(lambda event: of(event)(event), lambda refusal: of(refusal).refused(refusal))
+    with _process_as_it_was(), observed:
+        os.environ.update(TT_JAX_DEVICE=device, TT_JAX_COMPUTE="off")
         try:
             run_script([options.target, *options.script_arguments])
-        except OutOfMemoryError as e:
+        except SystemExit as e:
+            error = None if e.code in (None, 0) else e
+        except Exception as e:
             error = e
-    plans = [plan_of(timeline) for timeline in timelines.values()]
-    if not plans:
+    plans = [_with_its_own(error, timeline) for timeline in timelines.values()]
+    if not plans and error is None:
         raise ArgumentError(f"plan: {options.target} put nothing on a device; it must open one and make tensors there")
-    for i, one in enumerate(plans):
-        # What did not fit was the last thing that happened, on the device that was used last.
-        _show(dataclasses.replace(one, error=error) if i == len(plans) - 1 else one, options, several=False)
+    for i, one in enumerate(plans, start=1):
+        path = options.save
+        if len(plans) > 1:
+            print(f"device {i} of {len(plans)}, in the order of first use:")
+            path = path and _of_board(path, one.device.name, i)
+        _show(one, path, options.summary)
+    if isinstance(error, SystemExit):
+        print(f"tt-jax: plan: {options.target} ended with sys.exit({error.code!r})", file=sys.stderr)
+    elif error is not None and all(one.error is not error for one in plans):
+        traceback.print_exception(error)
     return 0 if error is None else 1
 
 
-def _show(one: Plan, options: argparse.Namespace, several: bool) -> None:
-    print(summary_of(one) if options.summary else one)
-    if options.save:
-        path = _of_board(options.save, one.device.name) if several else options.save
+@contextlib.contextmanager
+def _process_as_it_was() -> Iterator[None]:
+    """Put back, after a script, what `_plan_script` and the runner change for it."""
+    argv, board, compute = sys.argv, os.environ.get("TT_JAX_DEVICE"), os.environ.get("TT_JAX_COMPUTE")
+    try:
+        yield
+    finally:
+        sys.argv = argv
+        for name, value in (("TT_JAX_DEVICE", board), ("TT_JAX_COMPUTE", compute)):
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _with_its_own(error: BaseException | None, timeline: Timeline) -> Plan:
+    """The plan that `timeline` recorded, ended by `error` if one of its steps was refused with that."""
+    refused = [step.error for step in timeline.steps if step.error is not None and step.error is error]
+    return plan_of(timeline, error=refused[0] if refused else None)
+
+
+def _show(one: Plan, path: str | None, summary: bool) -> None:
+    print(summary_of(one) if summary else one)
+    if path:
         one.save(path)
         print(f"saved {path}")
-    print()
+    print(flush=True)
 
 
-def _of_board(path: str, device: str) -> str:
+def _of_board(path: str, device: str, number: int | None = None) -> str:
+    """The file for a board, or for one of its devices; `path` may be the board's already."""
     stem, ending = os.path.splitext(path)
-    return f"{stem}-{device}{ending}"
+    return f"{stem.removesuffix(f'-{device}')}-{device}{'' if number is None else f'-{number}'}{ending}"
 
 
 def _function(target: str) -> Callable[..., Any]:
@@ -141,7 +196,7 @@ def _function(target: str) -> Callable[..., Any]:
         spec = importlib.util.spec_from_file_location(os.path.basename(module_name)[:-3], module_name)
         if spec is None or spec.loader is None or not os.path.exists(module_name):
             raise ArgumentError(f"plan: there is no file {module_name!r}")
-        module = importlib.util.module_from_spec(spec)
+        module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up there
         sys.path.insert(0, os.path.dirname(os.path.abspath(module_name)))
         spec.loader.exec_module(module)
     else:
@@ -150,19 +205,65 @@ def _function(target: str) -> Callable[..., Any]:
             module = importlib.import_module(module_name)
         except ModuleNotFoundError as e:
             raise ArgumentError(f"plan: cannot import {module_name!r} ({e}); name a module, or a FILE.py:FUNCTION") from e
-    function = getattr(module, name, None)
+    function: Any = module
+    for part in name.split("."):
+        function = getattr(function, part, None)
     if not callable(function):
         raise ArgumentError(f"plan: {module_name} has no function {name!r}")
     return function
 
 
+def _bound(
+    target: str, program: Callable[..., Any], tensors: dict[str, TensorSpec], others: dict[str, Any]
+) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """`program` as a function of its tensors alone, by name, and these, in the order of its parameters.
+
+    A program written for ttnn gets its device for a parameter `device` or `mesh_device` that is not given. Raises ArgumentError if
+    a parameter is missing, or there is none of a name.
+    """
+    program = unjitted(program)
+    kinds = inspect.Parameter
+    functional = is_functional(program)
+    try:
+        parameters = [*inspect.signature(program).parameters.values()][functional:]
+    except ValueError as e:
+        raise ArgumentError(f"plan: {target} does not say what its parameters are; call it in a function of your own") from e
+    names = [x.name for x in parameters if x.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)]
+    given = tensors | others
+    devices = [name for name in ("device", "mesh_device") if name in names and name not in given and not functional]
+    missing = [x.name for x in parameters if x.name in names and x.default is x.empty and x.name not in (*given, *devices)]
+    unknown = [name for name in given if name not in names and not any(x.kind is kinds.VAR_KEYWORD for x in parameters)]
+    twice = [name for name in tensors if name in others]
+    if missing or unknown or twice:
+        wrong = (missing, "not given"), (unknown, "not among them"), (twice, "given by --shape and by --set")
+        found = [f"{', '.join(which)} {how}" for which, how in wrong if which]
+        raise ArgumentError(
+            f"plan: {target} takes {', '.join(names) or 'nothing'}: {'; '.join(found)}. Give each parameter without a default "
+            "by --shape NAME=DIMS or --set NAME=VALUE"
+        )
+    signature = inspect.Signature([x.replace(kind=max(x.kind, kinds.POSITIONAL_OR_KEYWORD)) for x in parameters])
+    through = {name: f"{name}_" if name in _OF_PLAN else name for name in (*names, *tensors) if name in tensors}
+
+    @functools.wraps(program)  # with its signature, which says whether it is functional
+    def call(*memory: Any, **placed: Any) -> Any:
+        from tt_jax import ttnn
+
+        own = {name: placed[other] for name, other in through.items()} | dict.fromkeys(devices, ttnn.GetDefaultDevice())
+        bound = signature.bind(**others, **own)
+        return program(*memory, *bound.args, **bound.kwargs)
+
+    return call, {other: tensors[name] for name, other in through.items()}
+
+
 def _tensor(text: str) -> tuple[str, TensorSpec]:
     """The parameter and the spec that "x=8,384,1024:bfloat16:tile:l1" says. Raises ArgumentError."""
-    name, equals, described = text.partition("=")
+    name, _, described = text.partition("=")
     dims, *rest = described.split(":")
     dtype, layout, memory = (*rest, *("bfloat16", "tile", "dram")[len(rest) :])[:3] if len(rest) <= 3 else ("", "", "")
     try:
-        shape = tuple(int(size) for size in dims.split(",") if size)
+        if not name.isidentifier():
+            raise ValueError(name)
+        shape = tuple(int(size) for size in dims.split(","))
         return name, TensorSpec(shape, DataType[dtype.upper()], Layout[layout.upper()], _MEMORIES[memory.lower()])
     except (KeyError, ValueError) as e:
         if isinstance(e, ArgumentError):
@@ -173,10 +274,10 @@ def _tensor(text: str) -> tuple[str, TensorSpec]:
 
 
 def _literal(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
+    name, _, value = text.partition("=")
     try:
-        if not equals:
-            raise ValueError(text)
+        if not name.isidentifier():
+            raise ValueError(name)
         return name, ast.literal_eval(value)
     except (ValueError, SyntaxError) as e:
         raise ArgumentError(f"plan: --set takes NAME=VALUE with a Python literal, as num_heads=16, got {text!r}") from e
