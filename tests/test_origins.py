@@ -1,4 +1,4 @@
-"""Where buffers come from: the line of the user's program, in errors and differences, eager and under jit."""
+"""Where buffers come from: the line of the user's program, in differences, eager and under jit."""
 
 import jax
 import jax.numpy as jnp
@@ -29,64 +29,6 @@ def second(memory, x):
 def memory():
     """A memory of an address range of its own, so that no other test's buffers pass for this one's."""
     return tt.MemoryState.create(tt.N150, worker_l1_size=1_400_000)
-
-
-def test_an_out_of_memory_error_names_the_lines_that_made_what_is_live(memory):
-    memory, x = first(memory)
-    memory, y = second(memory, x)
-    with pytest.raises(tt.OutOfMemoryError) as raised:
-        tt.relu(memory, y)
-    text = str(raised.value)
-    assert "relu on n150 cannot place 4096x4096 bfloat16 TILE in L1: it takes 524,288 B in each of 64 banks" in text
-    for made, by, at in ((x, "from_array", line_of(first, 1)), (y, "relu", line_of(second, 1))):
-        assert f"524,288 B at {made.address:,} (4096x4096 bfloat16 TILE in L1, by {by}, {at})" in text
-    # 351,424 B are free below both; without the lower one it would fit, and so would bfloat8_b, in 278,528 B.
-    assert f"Next: deallocate the 524,288 B at {y.address:,}, which alone makes room" in text
-    assert "or make it bfloat8_b, which fits, or place it in DRAM, where it fits" in text
-
-
-def test_room_in_pieces(memory):
-    """Live blocks alternate with holes, none of which is enough, nor any two."""
-    blocks, kept = [], memory
-    for _ in range(14):
-        kept, block = kept.allocate(tt.BufferType.L1, 99_968)
-        blocks.append(block)
-    for block in blocks[::3]:
-        kept = kept.deallocate(block)
-    x = jax.ShapeDtypeStruct((64 * 32 * 3, 1600), jnp.bfloat16)  # 307,200 B per bank
-    with pytest.raises(tt.OutOfMemoryError, match="Next: `reallocate` live buffers, to join the holes"):
-        tt.from_array(kept, x, dtype=tt.bfloat16, layout=TILE, memory_config=L1)
-
-
-def test_more_than_a_bank_is_to_be_split(memory):
-    x = jax.ShapeDtypeStruct((1 << 20, 1 << 20), jnp.float32)
-    with pytest.raises(tt.OutOfMemoryError, match="Nothing is live there. Next: split it: it is larger than a whole bank"):
-        tt.from_array(memory, x, dtype=tt.float32, layout=TILE)
-
-
-def test_not_enough_in_all(memory):
-    for _ in range(2):
-        memory, _ = first(memory)
-    memory, rest = memory.allocate(tt.BufferType.L1, 300_000)
-    x = jax.ShapeDtypeStruct((8192, 4096), jnp.bfloat16)  # 1,048,576 B per bank
-    with pytest.raises(tt.OutOfMemoryError, match=r"Next: deallocate at least [\d,]+ B per bank, or place it in DRAM"):
-        tt.from_array(memory, x, dtype=tt.bfloat16, layout=TILE, memory_config=L1)
-
-
-def test_more_cores_for_a_sharded_tensor(memory):
-    shard = tt.memory.ShardSpec(tt.CoreRangeSet([tt.CoreRange((0, 0), (3, 0))]), (2048, 512), tt.ShardOrientation.ROW_MAJOR)
-    config = tt.MemoryConfig(tt.TensorMemoryLayout.HEIGHT_SHARDED, tt.BufferType.L1, shard)
-    x = jax.ShapeDtypeStruct((8192, 512), jnp.bfloat16)  # four shards of 2 MiB
-    with pytest.raises(tt.OutOfMemoryError, match=r"in each of the 4 banks of .* Next: shard it over at least 6 cores"):
-        tt.from_array(memory, x, dtype=tt.bfloat16, layout=TILE, memory_config=config)
-
-
-def test_l1_small_is_sized_when_the_device_is_opened():
-    memory = tt.MemoryState.create(tt.N150, l1_small_size=8192)
-    shard = tt.memory.ShardSpec(tt.CoreRangeSet([tt.CoreRange((0, 0), (0, 0))]), (128, 128), tt.ShardOrientation.ROW_MAJOR)
-    config = tt.MemoryConfig(tt.TensorMemoryLayout.HEIGHT_SHARDED, tt.BufferType.L1_SMALL, shard)
-    with pytest.raises(tt.OutOfMemoryError, match="open the device with a larger l1_small_size"):
-        tt.from_array(memory, jax.ShapeDtypeStruct((128, 128), jnp.bfloat16), layout=TILE, memory_config=config)
 
 
 def test_diff_lists_what_a_program_left_behind(memory):

@@ -241,7 +241,7 @@ def plan_of(
 def unjitted(program: Callable[..., Any]) -> Callable[..., Any]:
     """The function under `jax.jit`, or `program` itself."""
     is_jitted = hasattr(program, "lower") and hasattr(program, "__wrapped__")
-    return program.__wrapped__ if is_jitted else program  # type: ignore[attr-defined, no-any-return]
+    return program.__wrapped__ if is_jitted else program  # type: ignore[attr-defined]
 
 
 def is_functional(program: Callable[..., Any]) -> bool:
