@@ -26,8 +26,8 @@ def summary_of(plan: "Plan") -> str:
     """Whether it fits, and the figures of the whole program."""
     l1, dram = (plan.before.region(kind).size for kind in (BufferType.L1, BufferType.DRAM))
     approximate = ", an approximate profile" if plan.device.approximate else ""
-    failed = plan.steps[-1] if plan.steps and plan.steps[-1].error is plan.error else None
-    at = f": step {len(plan.steps) - 1}, {failed.name}" if failed is not None else ""
+    refused = (f": step {i}, {step.name}" for i, step in enumerate(plan.steps) if step.error is plan.error)
+    at = next(refused, "")  # an allocation that is no operation's has no step
     verdict = "fits" if plan.fits else f"DOES NOT FIT{at}"
     lines = [
         f"{plan.device.name}{approximate}: {verdict}",
