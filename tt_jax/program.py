@@ -126,14 +126,13 @@ def launch(
     if type(memory) is not MemoryState:
         require_memory(operation.name, memory)
     context = active.get()
-    specs, arrays, abstract, traced = [], [], not context.computes, False
+    specs, arrays, abstract = [], [], not context.computes
     for x in inputs:
         is_tensor = type(x) is Tensor
         array = x.array if is_tensor else x  # type: ignore[union-attr]
         specs.append(x.spec if is_tensor else None)  # type: ignore[union-attr]
         arrays.append(array)
         abstract = abstract or type(array) is jax.ShapeDtypeStruct
-        traced = traced or isinstance(array, Tracer)
     cache = context.programs
     name = operation.name_of(attributes)
     key = (operation, attributes, memory.device, *specs)
@@ -189,7 +188,9 @@ def launch(
             error = shortage.clash(_demand(key, program, inputs, output, kept), footprint, memory, after, context.origins)
             raise refuse(Refusal(name, memory, error, _made(program, buffers, given), footprint, context))
 
-    values = program.abstract if abstract and not traced else program.kernel(*arrays)
+    if abstract and any(isinstance(array, Tracer) for array in arrays):
+        abstract = False  # within a JAX transformation, which wants values that it can trace
+    values = program.abstract if abstract else program.kernel(*arrays)
     if found is None:
         is_hit = cache.add(key, program, resident)
     else:
