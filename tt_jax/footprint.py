@@ -5,7 +5,7 @@ Source: spec/memory.md section 2.5. Buffers that borrow a sharded tensor's memor
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from tt_jax.cores import CoreCoord, CoreRange, CoreRangeSet, split_work_to_cores
@@ -41,10 +41,17 @@ def footprint(
     kind: Literal["circular", "dataflow"] = "dataflow",
 ) -> Footprint:
     """The footprint of `buffers` (bytes) on `cores`, all of `device` by default."""
-    end = 0
-    for size in buffers:
-        end = -(-end // device.dram_alignment) * device.dram_alignment + size
+    end = max((address + size for address, size in places(buffers, 0, device)), default=0)
     return Footprint(tuple(buffers), cores or all_cores(*device.grid), end, is_exact, kind)
+
+
+def places(buffers: Sequence[int], base: int, device: DeviceProfile) -> Iterator[tuple[int, int]]:
+    """Address and size of each of a program's `buffers`, from the L1 address `base` upward."""
+    end = base
+    for size in buffers:
+        address = -(-end // device.dram_alignment) * device.dram_alignment
+        end = address + size
+        yield address, size
 
 
 @functools.lru_cache(maxsize=256)

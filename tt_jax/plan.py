@@ -213,7 +213,7 @@ def _run(
         ) from e
     if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[0], MemoryState)):
         raise ArgumentError(f"plan: a functional program returns (memory, result), got {type(returned).__name__}")
-    timeline.end(returned[0])
+    timeline.reach(returned[0])
     return returned[1]
 
 

@@ -83,8 +83,7 @@ class Timeline:
     def __call__(self, event: Event) -> None:
         if event.context is None or event.context.origins is not self.context.origins:
             return
-        if event.before is not self.memory and event.before != self.memory:
-            self._jump(event.before)  # the program went on from another state, or changed the memory by itself
+        self.reach(event.before)
         step = len(self.steps)
         for x in event.inputs:
             if type(x) is Tensor and (lifetime := self._live.get(x.buffer)):
@@ -108,8 +107,7 @@ class Timeline:
         """Take in a step that did not fit: with its program's own buffers, and the outputs that had found a place."""
         if refusal.context.origins is not self.context.origins:
             return
-        if refusal.before is not self.memory and refusal.before != self.memory:
-            self._jump(refusal.before)
+        self.reach(refusal.before)
         step = len(self.steps)
         for y in refusal.outputs:
             self._open(y.buffer, step)
@@ -121,12 +119,10 @@ class Timeline:
         for y in refusal.outputs:
             self._close(y.buffer, step + 1)
 
-    def end(self, memory: MemoryState) -> None:
-        """The program gave `memory` back, which may not be that of the last step."""
-        if memory is not self.memory and memory != self.memory:
-            self._jump(memory)
-
-    def _jump(self, memory: MemoryState) -> None:
+    def reach(self, memory: MemoryState) -> None:
+        """The program is at `memory`: not that of the last step if it goes on from an older state, or changed it by itself."""
+        if memory is self.memory or memory == self.memory:
+            return
         difference = memory.diff(self.memory)
         for buffer in difference.freed:
             self._close(buffer, len(self.steps))

@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tt_jax.footprint import Footprint
+from tt_jax.devices import DeviceProfile
+from tt_jax.footprint import Footprint, places
 from tt_jax.memory import Buffer, BufferType
 from tt_jax.report.tensors import Life
 
@@ -76,16 +77,13 @@ class Graph:
         memory = "DRAM" if kind in (BufferType.DRAM, BufferType.TRACE) else kind.name
         return {"type": memory, "buffer_type": str(kind.value), "device_id": self._device}
 
-    def circular_buffers(self, footprint: Footprint, base: int, alignment: int) -> None:
+    def circular_buffers(self, footprint: Footprint, base: int, device: DeviceProfile) -> None:
         """A program's static buffers take the place of the last program's, from the L1 address `base` upward.
 
         Dataflow buffers too are called circular ones here: those the tool draws.
         """
         self._connect(self._add("circular_buffer_deallocate_all", device_id=self._device), self._open[-1])
-        end = base
-        for size in footprint.buffers:
-            address = -(-end // alignment) * alignment
-            end = address + size
+        for address, size in places(footprint.buffers, base, device):
             where = {"address": str(address), "size": str(size), "core_range_set": repr(footprint.cores)}
             cores = str(footprint.cores.num_cores())
             self._add("circular_buffer_allocate", globally_allocated="0", num_cores=cores, device_id=self._device, **where)

@@ -216,7 +216,7 @@ class Recorder:
         if launch is not None:
             if launch.footprint is not None:
                 base = event.after.region(BufferType.L1).start
-                graph.circular_buffers(launch.footprint, base, event.after.device.dram_alignment)
+                graph.circular_buffers(launch.footprint, base, event.after.device)
             graph.end(outputs)
         return outputs
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from tt_jax.cores import CoreRangeSet
 from tt_jax.devices import DeviceProfile
 from tt_jax.events import Event, Refusal
-from tt_jax.footprint import Footprint, all_cores
+from tt_jax.footprint import Footprint, all_cores, places
 from tt_jax.memory import Buffer, BufferType, MemoryState
 from tt_jax.tensor import Tensor as FunctionalTensor
 from tt_jax.tensor import TensorSpec
@@ -211,11 +211,8 @@ class Recorder:
             self._execute(device_id, all_cores(*event.after.device.grid))
 
     def _static_buffers(self, memory: MemoryState, footprint: Footprint, device_id: int) -> None:
-        alignment, end = memory.device.dram_alignment, memory.region(BufferType.L1).start
         owner = {"globally_allocated": "0"} if footprint.kind == "circular" else {"borrows_memory": "0"}
-        for size in footprint.buffers:
-            address = -(-end // alignment) * alignment
-            end = address + size
+        for address, size in places(footprint.buffers, memory.region(BufferType.L1).start, memory.device):
             place = {"size": size, "address": address if self.undispatched is None else 0, "device_id": device_id}
             self.graph.child(f"{footprint.kind}_buffer_allocate", place | owner | {"core_range_set": str(footprint.cores)})
 
