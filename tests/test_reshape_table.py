@@ -14,12 +14,18 @@ import tt_jax as tt
 import tt_jax.ttnn as ttnn
 from tt_jax.events import observed_by
 from tt_jax.ops import reduction
-from tt_jax.ops.reshape_table import table_bytes, table_spec
+from tt_jax.ops.reshape_table import table_spec
 from tt_jax.tile import Tile
 
 REDUCTIONS = {f"ttnn.{name}": getattr(reduction, name) for name in ("sum", "mean", "max", "min")}
 OPERATIONS = ("ttnn.reshape", "ttnn.matmul", "ttnn.linear", *REDUCTIONS)
 TILES = [Tile(shape) for shape in ((32, 32), (16, 32), (32, 16), (8, 32), (1, 16))]
+
+
+def table_bytes(x, y, device):
+    """Bytes of the table in the fullest DRAM bank, before the allocator rounds up; 0 without a table."""
+    spec = table_spec(x, y, device)
+    return 0 if spec is None else spec.bytes_per_bank(device)
 
 
 def tiles(shape, tile=TILES[0], dtype=tt.bfloat16):

@@ -22,8 +22,6 @@ from tt_jax.memory import DRAM_MEMORY_CONFIG
 from tt_jax.tensor import TensorSpec
 from tt_jax.tile import Tile
 
-__all__ = ["table_bytes", "table_spec"]
-
 _FIELDS = 4
 
 Volume = tuple[int, int, int]
@@ -37,12 +35,6 @@ def table_spec(x: TensorSpec, y: TensorSpec, device: DeviceProfile) -> TensorSpe
     segments += segments % device.l1_alignment
     pages = math.prod(y.padded_shape) // math.prod(x.tile.tile_shape)
     return TensorSpec((pages, _FIELDS * segments), uint32, Layout.ROW_MAJOR, DRAM_MEMORY_CONFIG)
-
-
-def table_bytes(x: TensorSpec, y: TensorSpec, device: DeviceProfile) -> int:
-    """Bytes of `table_spec` in the fullest DRAM bank, before the allocator rounds up; 0 without a table."""
-    spec = table_spec(x, y, device)
-    return 0 if spec is None else spec.bytes_per_bank(device)
 
 
 def _volume(shape: tuple[int, ...], tile: Tile) -> Volume:
