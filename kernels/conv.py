@@ -1,17 +1,19 @@
 """Convolutions on the matrix engine: a matmul of unfolded patches, so its operands are masked and its sums rounded as a matmul's.
 
-Products are exact and sums float32, as in `kernels.matmul`, with the same distance from the device. The patches are in0, the
-weights in1.
+As in `kernels.matmul`, with the same distance from the device. The patches are in0, the weights in1; their inner dimension runs over
+the taps, row by row, and within a tap over the input channels (assumed: the device's order for any sharding and blocks).
 """
 
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
-from tt_jax.kernels import block_float, rounding
+from tt_jax.kernels import block_float, numerics, rounding
 from tt_jax.kernels.eltwise import fpu_sum, operand
 from tt_jax.kernels.fidelity import Fidelity, closed_form
+from tt_jax.kernels.matmul import product_in_dst
 from tt_jax.kernels.packer import Float, pack, to_dst
 from tt_jax.kernels.unary import apply_chain
 
@@ -70,7 +72,7 @@ def store_weights(matrix: Array, dtype: Float, groups: int = 1) -> Array:
     multiple of it).
     """
     wide = rounding.widen(matrix)
-    if dtype == "float32":
+    if dtype == "float32" or not numerics.is_rounded():
         return wide
     if dtype == "bfloat16":
         return matrix if matrix.dtype == jnp.bfloat16 else rounding.host_bfloat16(wide)
@@ -102,6 +104,39 @@ def products(x: Array, weights: Array, window: Window, fidelity: Fidelity, fp32_
     return closed_form(operand(weights, fp32_dest), operand(x, fp32_dest), fidelity, convolve)
 
 
+def _taps(x: Array, window: Window) -> Array:
+    """What each output pixel of `x` `[n, h, w, in]` sees: `[n, oh, ow, kh * kw * in]`."""
+    rows, columns = window.output_size(*x.shape[1:3])
+    spread = [(low, high, step - 1) for (low, high), step in zip(window.padding, window.spread, strict=True)]
+    x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *spread, (0, 0, 0)])
+    seen = []
+    for i in range(window.kernel[0]):
+        for j in range(window.kernel[1]):
+            start = (0, i * window.dilation[0], j * window.dilation[1], 0)
+            size = ((rows - 1) * window.stride[0] + 1, (columns - 1) * window.stride[1] + 1)
+            end = (len(x), start[1] + size[0], start[2] + size[1], x.shape[3])
+            seen.append(lax.slice(x, start, end, (1, *window.stride, 1)))
+    return jnp.concatenate(seen, -1)
+
+
+def _ungrouped(weights: Array, groups: int) -> Array:
+    """`[kh, kw, in / groups, out]` with zeros between groups: `[kh, kw, in, out]`, the matrix that the device multiplies by."""
+    inputs, outputs = weights.shape[2] * groups, weights.shape[3]
+    own = np.arange(inputs)[:, None] // weights.shape[2] == np.arange(outputs) // (outputs // groups)
+    return jnp.where(own, jnp.tile(weights, (1, 1, groups, 1)), jnp.zeros((), weights.dtype))
+
+
+def convolution_in_dst(x: Array, weights: Array, window: Window, fidelity: Fidelity, fp32_dest: bool) -> Array:
+    """Dst (float32, or bfloat16 if 16-bit) of the convolution that `products` takes."""
+    if numerics.level() != "device":
+        return to_dst(products(x, weights, window, fidelity, fp32_dest), fp32_dest)
+    if window.replicate:
+        x = jnp.pad(x, ((0, 0), *window.padding, (0, 0)), mode="edge")
+        window = window._replace(padding=((0, 0), (0, 0)))
+    matrix = _ungrouped(weights, window.groups).reshape(-1, weights.shape[3])
+    return product_in_dst(_taps(x, window), matrix, fidelity, fp32_dest)
+
+
 def convolve(
     x: Array,
     weights: Array,
@@ -119,7 +154,7 @@ def convolve(
     `x` `[n, h, w, in]`, `weights` `[kh, kw, in / groups, out]` and `bias` `[out]` are carrier arrays. `partial` is the dtype
     in which the product waits in L1 for its bias; `activation` is a name and parameters, as `unary.apply` takes them.
     """
-    dst = to_dst(products(x, weights, window, fidelity, fp32_dest), fp32_dest)
+    dst = convolution_in_dst(x, weights, window, fidelity, fp32_dest)
     if bias is not None:
         waiting = operand(pack(dst, partial), fp32_dest)
         dst = to_dst(fpu_sum(waiting, operand(bias, fp32_dest)), fp32_dest)

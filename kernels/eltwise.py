@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tt_jax.kernels import rounding
+from tt_jax.kernels import numerics, rounding
 from tt_jax.kernels.fidelity import Fidelity, closed_form, phases
 from tt_jax.kernels.packer import Float, pack, to_dst
 
@@ -44,6 +44,8 @@ def _magic(x: Array, y: Array) -> Array:
 
 def aligned_sum(x: Array, y: Array) -> Array:
     """`fpu_sum` of numbers that are not infinities of opposite sign."""
+    if not numerics.is_rounded():
+        return x + y
     magic = _magic(x, y)
     # The factor lifts ties, which are to go away from zero, and no number of up to 11 bits across one.
     return ((x * _LIFT + magic) - magic) + ((y * _LIFT + magic) - magic)
@@ -77,7 +79,7 @@ def fpu_product(a: Array, b: Array, fidelity: Fidelity, fp32_dest: bool) -> Arra
     aligned to 11 bits under the larger of its own exponent and that of Dst (ties away for Dst, upward for the product).
     Infinity times 0 is 0, as the FPU knows no infinity (documented, spec/numerics.md section 3.1).
     """
-    if fp32_dest:
+    if fp32_dest or not numerics.is_rounded():
         return closed_form(a, b, fidelity, _multiplied)
     first, *rest = phases(a, b, fidelity)
     dst = to_dst(_multiplied(*first), fp32_dest)

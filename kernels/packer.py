@@ -8,7 +8,7 @@ from typing import Literal
 import jax.numpy as jnp
 from jax import Array
 
-from tt_jax.kernels import block_float, rounding
+from tt_jax.kernels import block_float, numerics, rounding
 
 Float = Literal["float32", "bfloat16", "bfloat8_b", "bfloat4_b"]
 
@@ -23,7 +23,7 @@ def pack(dst: Array, dtype: Float) -> Array:
 
     A 32-bit Dst reaches a block float directly: rounding to bfloat16 first would round twice.
     """
-    if dtype == "float32":
+    if dtype == "float32" or not numerics.is_rounded():
         return rounding.widen(dst)
     if dtype == "bfloat16":
         return dst if dst.dtype == jnp.bfloat16 else rounding.nearest_away_bfloat16(dst)
@@ -32,6 +32,6 @@ def pack(dst: Array, dtype: Float) -> Array:
 
 def typecast(x: Array, dtype: Float) -> Array:
     """The device's `typecast` of a carrier array: as `pack`, but bfloat8_b is rounded once, not twice."""
-    if dtype == "bfloat8_b":
+    if dtype == "bfloat8_b" and numerics.is_rounded():
         return block_float.quantize(x, dtype, "precise").astype(jnp.bfloat16)
     return pack(x, dtype)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from tt_jax.kernels import rounding
+from tt_jax.kernels import matrix_unit, numerics, rounding
 from tt_jax.kernels.eltwise import operand
 from tt_jax.kernels.fidelity import A_HIGH, A_USED, B_HIGH, B_USED, PHASES, Fidelity, split
 from tt_jax.kernels.packer import to_dst
@@ -57,14 +57,18 @@ def _split_number(factor: float) -> tuple[np.float32, np.float32]:
 
 def bfloat16_factor(factor: float) -> float:
     """A reduction's factor as the device stores it, cut to bfloat16. Source: device_numerics.md, "mean" (measured)."""
+    if not numerics.is_rounded():
+        return factor
     return float((np.float32(factor).view(np.uint32) & np.uint32(0xFFFF_0000)).view(np.float32))
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2, 3))
 def row_sum(x: Array, factor: float, fidelity: Fidelity, fp32_dest: bool) -> Array:
     """Dst, as float32 `[..., 1]`, after the engine has summed `x * factor` over the last axis of `x` (register values)."""
-    if not math.isfinite(factor) or factor == 0:
+    if not math.isfinite(factor) or factor == 0 or not numerics.is_rounded():
         return (x * np.float32(factor)).sum(-1, keepdims=True)
+    if numerics.level() == "device":
+        return matrix_unit.row_sum(x, factor, fidelity, fp32_dest)
     padded = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -x.shape[-1] % _TILE)])
     # The i-th of every group: strided slices are added element by element, at half the time of reductions over groups.
     terms = [padded[..., i::_GROUP] for i in range(_GROUP)]

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from tt_jax.kernels import rounding
+from tt_jax.kernels import numerics, rounding
 
 PRECOMPUTED = {"bilinear": 6, "nearest": 2}
 """Numbers per point of a precomputed grid: row and column of the upper left neighbour, and four weights."""
@@ -89,6 +89,7 @@ def precompute(grid: Array, height: int, width: int, mode: str, align_corners: b
     if mode == "nearest":
         row, column = jnp.floor(row + 0.5), jnp.floor(column + 0.5)
     top, left = jnp.floor(row), jnp.floor(column)
+    numerics.require_patterns("a precomputed grid")
     corner = jnp.clip(jnp.stack([top, left], -1), -(2**15), 2**15 - 1).astype(jnp.int16)
     if mode == "nearest":
         return lax.bitcast_convert_type(corner, jnp.bfloat16)
@@ -108,6 +109,7 @@ def sample_precomputed(x: Array, grid: Array, mode: str) -> Array:
 
     "nearest" keeps the dtype of `x`; "bilinear" takes float32 `x` and gives float32.
     """
+    numerics.require_patterns("a precomputed grid")
     patterns = lax.bitcast_convert_type(grid, jnp.int16)
     corner = patterns[..., :2].astype(jnp.int32)
     row, column = corner[..., 0], corner[..., 1]

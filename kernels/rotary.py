@@ -10,7 +10,7 @@ from jax import Array
 
 from tt_jax.kernels.eltwise import fpu_product, fpu_sum, operand
 from tt_jax.kernels.fidelity import Fidelity
-from tt_jax.kernels.matmul import products
+from tt_jax.kernels.matmul import product_in_dst
 from tt_jax.kernels.packer import Float, pack, to_dst
 
 
@@ -40,5 +40,5 @@ def rotate_by_matrix(
     """As `rotate`, the pairs being what the matrix `turn` `[32, 32]` exchanges within each 32 of the last axis."""
     size = turn.shape[-1]
     blocks = x.reshape(*x.shape[:-1], x.shape[-1] // size, size)
-    rotated = pack(to_dst(products(blocks, turn, fidelity, fp32_dest), fp32_dest), "bfloat16").reshape(x.shape)
+    rotated = pack(product_in_dst(blocks, turn, fidelity, fp32_dest), "bfloat16").reshape(x.shape)
     return _combine(x, rotated, cos, sin, dtype, fidelity, fp32_dest)

@@ -4,6 +4,7 @@ A pair of casts (float32 -> bfloat16 -> float32) is not a rounding under `jit`: 
 here works on bits, so eager and compiled results are the same. Source: spec/numerics.md section 3 and 4.1 (measured).
 """
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+
+from tt_jax.kernels import numerics
 
 # Masks of a float32 pattern. NumPy scalars: a bare Python integer above 2**31 would not become a uint32.
 SIGN = np.uint32(0x8000_0000)
@@ -48,7 +51,7 @@ def straight_through(rounding: Callable[..., Array]) -> Callable[..., Array]:
     """Give `rounding(x, *static)` the derivative of the identity, in the dtype of its result.
 
     The true derivative of a rounding is zero almost everywhere; training and error analysis want the slope of what is
-    being approximated instead (the straight-through estimator).
+    being approximated instead (the straight-through estimator). At level "float32" it leaves `x` as it is, in float32.
     """
 
     static = range(1, len(inspect.signature(rounding).parameters))
@@ -60,7 +63,12 @@ def straight_through(rounding: Callable[..., Array]) -> Callable[..., Array]:
         return y, tangent.astype(y.dtype)
 
     differentiable.defjvp(identity)
-    return differentiable
+
+    @functools.wraps(rounding)
+    def rounded(x: Array, *options: Any) -> Array:
+        return differentiable(x, *options) if numerics.is_rounded() else widen(x)
+
+    return rounded
 
 
 def _narrow(pattern: Array) -> Array:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tt_jax.kernels import rounding
+from tt_jax.kernels import numerics, rounding
 from tt_jax.kernels.packer import to_dst
 
 _UPPER_12 = np.uint32(0xFFFF_F000)
@@ -104,6 +104,8 @@ def exp(x: Array, approximate: bool, fp32_dest: bool) -> Array:
 
     The fast kernel does not round on its way to a 16-bit Dst: it is cut off there.
     """
+    if not numerics.is_rounded():
+        return jnp.exp(x)
     if approximate:
         return exp_fast(x) if fp32_dest else rounding.truncate_bfloat16(exp_fast(x))
     return jnp.exp(x) if fp32_dest else to_dst(exp_accurate(x), fp32_dest)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from tt_jax.kernels import functions, rounding
+from tt_jax.kernels import functions, numerics, rounding
 from tt_jax.kernels.functions import flush_keeping_sign as _flushed
 from tt_jax.kernels.packer import to_dst
 
@@ -64,11 +64,11 @@ def _reciprocal(x: Array, steps: int) -> Array:
 def _stored(
     formula: _Smooth, smooth: _Smooth, store: _Smooth = rounding.nearest_away_bfloat16
 ) -> Callable[[Array, bool], Array]:
-    """A function of Dst: `formula` into 16 bits, with the slope of `smooth`; `smooth` itself into 32."""
+    """A function of Dst: `formula` into 16 bits, with the slope of `smooth`; `smooth` itself into 32, and where nothing rounds."""
     device = functions.with_slope_of(smooth, formula)
 
     def evaluate(x: Array, fp32_dest: bool) -> Array:
-        return smooth(x) if fp32_dest else store(device(x))
+        return smooth(x) if fp32_dest or not numerics.is_rounded() else store(device(x))
 
     return evaluate
 
@@ -143,6 +143,8 @@ _gelu_table = functions.with_slope_of(functions.gelu, _gelu_fast)
 
 def gelu_fast(x: Array, fp32_dest: bool) -> Array:
     """x / 2 plus a piecewise linear table of |x|, stored without rounding. Largest absolute error 0.024."""
+    if not numerics.is_rounded():
+        return functions.gelu(x)
     y = _gelu_table(x)
     return y if fp32_dest else rounding.truncate_bfloat16(y)
 
@@ -159,6 +161,8 @@ _sigmoid_table = functions.with_slope_of(jax.nn.sigmoid, _sigmoid_fast)
 
 def sigmoid_fast(x: Array, fp32_dest: bool) -> Array:
     """A piecewise linear table of three segments. Source: spec/numerics.md section 4.3 (read in source, no recording)."""
+    if not numerics.is_rounded():
+        return jax.nn.sigmoid(x)
     y = _sigmoid_table(x)
     return y if fp32_dest else rounding.truncate_bfloat16(y)
 
@@ -233,7 +237,7 @@ def rsqrt(x: Array, fast: bool, fp32_dest: bool) -> Array:
     A negative `x` has no root: NaN, which a 16-bit Dst holds as +inf. The fast kernel does not look, and what its formula
     makes of a negative `x` is kept: a number, +inf once its seed is subnormal (measured), -inf beyond.
     """
-    if fp32_dest:
+    if fp32_dest or not numerics.is_rounded():
         return _smooth_rsqrt(x)
     y = rounding.nearest_away_bfloat16(_rsqrt_device(x))
     seed, negative = _rsqrt_seed(x), rounding.bits(x) > rounding.SIGN
@@ -248,7 +252,7 @@ def rsqrt(x: Array, fast: bool, fp32_dest: bool) -> Array:
 def sqrt(x: Array, fp32_dest: bool) -> Array:
     """The exact root of `x` with its subnormals, rounded once; below 0 NaN, which a 16-bit Dst holds as +inf."""
     y = jnp.sqrt(_flushed(x))
-    if fp32_dest:
+    if fp32_dest or not numerics.is_rounded():
         return y
     return to_dst(jnp.where((rounding.bits(x) > rounding.SIGN) | jnp.isnan(x), jnp.inf, y), fp32_dest)
 

@@ -8,7 +8,7 @@ Every stage is a pass through Dst and the packer, so every stage rounds. With a 
     y = pack(e * r)                               FPU product, HiFi3
 
 Source: spec/device_numerics.md, "softmax" (measured, bit for bit but for the row sum with a 32-bit Dst, which the device makes
-in groups of eight with about 12 bits; here it is a float32 sum, five times as fast. With a 16-bit Dst it is the device's own).
+in groups of eight with about 12 bits; at level "fast" it is a float32 sum. With a 16-bit Dst it is the device's own).
 """
 
 import math
@@ -18,7 +18,7 @@ from functools import partial
 import jax.numpy as jnp
 from jax import Array, lax
 
-from tt_jax.kernels import rounding
+from tt_jax.kernels import numerics, rounding
 from tt_jax.kernels.eltwise import aligned_sum, fpu_product, fpu_sum, operand
 from tt_jax.kernels.fidelity import A_USED, Fidelity, mask
 from tt_jax.kernels.packer import Float, pack, to_dst
@@ -48,7 +48,7 @@ def softmax(
         if numeric_stable:
             value = rounding.widen(to_dst(difference(value, -operand(top, fp32_dest)), fp32_dest))
         e = pack(exp(value, approximate, fp32_dest), between)
-        if not fp32_dest:
+        if not fp32_dest or numerics.level() == "device":
             return e, row_sum(operand(e, fp32_dest), 1.0, fidelity, fp32_dest)
         # Masked before it is widened: a bfloat16 array then reaches the sum as it is, without a float32 copy in between.
         addends = rounding.widen(mask(e if e.dtype == jnp.bfloat16 else operand(e, fp32_dest), A_USED))

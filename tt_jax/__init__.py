@@ -49,6 +49,7 @@ from tt_jax.errors import NotModelledError as NotModelledError
 from tt_jax.errors import OutOfMemoryError as OutOfMemoryError
 from tt_jax.errors import TTError as TTError
 from tt_jax.functionalize import functionalize as functionalize
+from tt_jax.kernels.numerics import numerics as numerics
 from tt_jax.layout import ROW_MAJOR_LAYOUT as ROW_MAJOR_LAYOUT
 from tt_jax.layout import TILE_LAYOUT as TILE_LAYOUT
 from tt_jax.layout import TILE_SIZE as TILE_SIZE

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 from jax.core import Tracer
 
@@ -22,6 +23,7 @@ from tt_jax.devices import DeviceProfile
 from tt_jax.errors import ArgumentError, DeallocatedError, OutOfMemoryError, TTError
 from tt_jax.events import Event, Launch, Refusal, observers, refuse, tell
 from tt_jax.footprint import Footprint, FreeL1
+from tt_jax.kernels import numerics
 from tt_jax.memory import DRAM_MEMORY_CONFIG, Buffer, BufferType, MemoryState
 from tt_jax.origins import Site
 from tt_jax.program_cache import ProgramCache
@@ -74,9 +76,18 @@ class Operation:
 @functools.lru_cache(maxsize=4096)
 def _jitted(operation: Operation, attributes: Hashable, specs: Specs) -> Callable[..., tuple[Array, ...]]:
     """The kernel under jit: one for the process, whatever device or cache asks, since addresses and boards are not in it."""
-    kernel = functools.partial(operation.kernel, attributes, specs)
-    kernel.__name__ = operation.name  # type: ignore[attr-defined]  # what profiles and jaxprs show
+
+    def kernel(*arrays: Array) -> tuple[Array, ...]:
+        if numerics.is_rounded():
+            return operation.kernel(attributes, specs, *arrays)
+        return tuple(map(_widened, operation.kernel(attributes, specs, *map(_widened, arrays))))
+
+    kernel.__name__ = operation.name  # what profiles and jaxprs show
     return jax.jit(kernel)
+
+
+def _widened(x: Array) -> Array:
+    return x.astype(jnp.float32) if x.dtype == jnp.bfloat16 else x
 
 
 class Program:

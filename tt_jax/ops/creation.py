@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 from tt_jax.context import active
 from tt_jax.dtypes import DataType, bfloat16, default_dtype, int32
 from tt_jax.errors import ArgumentError
-from tt_jax.kernels import block_float, rounding
+from tt_jax.kernels import block_float, numerics, rounding
 from tt_jax.layout import Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_options
@@ -28,6 +28,8 @@ def _to_carrier(x: Array, dtype: DataType) -> Array:
     """`x` as the carrier of `dtype`, by the host's conversions."""
     if not dtype.is_float:
         return x.astype(dtype.carrier)  # truncates toward zero
+    if not numerics.is_rounded():
+        return x.astype(jnp.float32)
     if x.dtype == jnp.bfloat16 and dtype is bfloat16:
         return x
     wide = x if x.dtype == jnp.bfloat16 else x.astype(jnp.float32)

@@ -16,6 +16,7 @@ from tt_jax.dtypes import FLOATS, DataType, float32, uint32
 from tt_jax.errors import ArgumentError, NotModelledError
 from tt_jax.footprint import Footprint, FreeL1
 from tt_jax.kernels import matmul as kernel
+from tt_jax.kernels.matrix_unit import Partials
 from tt_jax.machine import multiplies_bfloat16
 from tt_jax.memory import BufferType, MemoryConfig
 from tt_jax.ops._arguments import require_dtype, require_tile
@@ -168,7 +169,7 @@ def _kernel(attributes: Matmul, specs: tuple[TensorSpec, ...], a: Array, b: Arra
         dtype=attributes.dtype.kernel_name,  # type: ignore[arg-type]
         fidelity=compute.math_fidelity.name,  # type: ignore[arg-type]
         fp32_dest=compute.fp32_dest_acc_en,
-        partial=partial.kernel_name,  # type: ignore[arg-type]
+        partials=Partials(inner, partial.kernel_name, compute.packer_l1_acc, bias is not None),  # type: ignore[arg-type]
         activation=None if attributes.activation is None else attributes.activation.function,
         widen=b.ndim == 2 and not multiplies_bfloat16(),  # of a batch of matrices, the copies cost more than they save
     )

@@ -14,7 +14,7 @@ from jax import Array, lax
 from tt_jax.activations import UnaryOpType, UnaryWithParam
 from tt_jax.dtypes import FLOATS, DataType, bfloat16, float32, int32
 from tt_jax.errors import ArgumentError
-from tt_jax.kernels import packer, rounding, unary
+from tt_jax.kernels import numerics, packer, rounding, unary
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_dtype, require_options
 from tt_jax.ops._movement import chain
@@ -172,6 +172,7 @@ def _bitcast_specs(attributes: _Attributes, specs: _Specs) -> _Specs:
 
 
 def _bitcast_kernel(attributes: _Attributes, specs: _Specs, x: Array) -> tuple[Array]:
+    numerics.require_patterns("bitcast")
     return (lax.bitcast_convert_type(x, attributes.detail.carrier),)
 
 

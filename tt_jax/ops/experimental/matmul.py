@@ -10,6 +10,7 @@ from tt_jax.compute import ComputeKernelConfig, MathFidelity
 from tt_jax.dtypes import FLOATS, DataType
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import matmul as kernel
+from tt_jax.kernels.matrix_unit import Partials
 from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig, MemoryState
 from tt_jax.ops._arguments import (
@@ -112,7 +113,7 @@ def _minimal_kernel(attributes: _Minimal, specs: Any, a: Array, b: Array, *bias:
         dtype=dtype,  # type: ignore[arg-type]
         fidelity=compute.math_fidelity.name,  # type: ignore[arg-type]
         fp32_dest=compute.fp32_dest_acc_en,
-        partial="float32" if compute.fp32_dest_acc_en else "bfloat16",
+        partials=Partials(None, "float32" if compute.fp32_dest_acc_en else "bfloat16", compute.packer_l1_acc, bool(bias)),
         activation=None if attributes.activation is None else attributes.activation.function,
     )
     return (y,)
