@@ -1,21 +1,152 @@
-"""Scaled dot-product attention in the stages of the device's flash kernel, over all keys at once.
+"""Scaled dot-product attention as the device's flash kernel goes through it: chunk by chunk of the keys, stage by stage.
 
-    s = R(q @ k^T); s = R(s + mask)               the mask is in units of the scores before they are scaled
-    e = pack(exp((s - max(s)) * scale))           the scale is folded into the exponential, the fast one by default
-    o = R(e @ v); y = pack(o * R(1 / sum(e)))
+    s = R(q @ k^T); s = R(s + mask)                the mask is in units of the scores before they are scaled
+    m' = max(m, max(s)); e = R(exp((s - m') * scale))     the scale is folded into the exponential, the fast one by default
+    a = R(exp((m - m') * scale))                   from the second chunk on
+    l = R(R(l * a) + sum(e)); o = R(R(o * a) + R(e @ v))
+    y = pack(o * R(1 / l))                         after the last chunk
 
-R rounds as Dst does. Approximate: the device goes through the keys in chunks and rescales what it has by the exponential of the
-difference of two maxima, in bfloat16; here there is one maximum. Source: spec/numerics.md section 4.6.
+R rounds as Dst does and stores bfloat16. The fast exponential of 0 is 0.977, not 1, so each chunk weighs those before it down by
+2%: the price of `exp_approx_mode` in long sequences. Source: spec/numerics.md section 4.6 (read in source, not measured).
 """
 
-import jax.numpy as jnp
-from jax import Array
+from typing import NamedTuple
 
-from tt_jax.kernels import rounding
+import jax.numpy as jnp
+from jax import Array, lax
+
+from tt_jax.kernels import numerics, rounding
+from tt_jax.kernels.eltwise import fpu_product, fpu_sum, operand
 from tt_jax.kernels.fidelity import Fidelity
-from tt_jax.kernels.matmul import products
+from tt_jax.kernels.matmul import product_in_dst
 from tt_jax.kernels.packer import Float, pack, to_dst
+from tt_jax.kernels.reduction import row_sum
 from tt_jax.kernels.sfpu import exp, reciprocal
+
+
+class Arithmetic(NamedTuple):
+    """How attention computes; hashable.
+
+    Attributes:
+        scale: of the scores.
+        fidelity: of all products.
+        approximate: the fast exponential.
+        fp32_dest: a 32-bit Dst.
+        chunks: queries and keys that are taken at a time; None for all keys at once.
+    """
+
+    scale: float
+    fidelity: Fidelity = "HiFi2"
+    approximate: bool = True
+    fp32_dest: bool = False
+    chunks: tuple[int, int] | None = None
+
+
+class _Statistics(NamedTuple):
+    """What is known of the keys so far, float32: the largest score and the sum of exponentials `[..., 1]`, the output `[..., e]`."""
+
+    top: Array
+    total: Array
+    output: Array
+
+
+def _stored(value: Array, fp32_dest: bool) -> Array:
+    """What a stage leaves for the next one, in float32."""
+    return operand(pack(to_dst(value, fp32_dest) if value.dtype == jnp.float32 else value, "bfloat16"), fp32_dest)
+
+
+def _exponential(score: Array, top: Array, how: Arithmetic) -> Array:
+    difference = rounding.widen(to_dst(fpu_sum(score, -top), how.fp32_dest))
+    return _stored(exp(difference, how.approximate, how.fp32_dest, how.scale), how.fp32_dest)
+
+
+def _sum(e: Array, how: Arithmetic) -> Array:
+    if numerics.level() == "device":
+        return _stored(row_sum(e, 1.0, how.fidelity, how.fp32_dest), how.fp32_dest)
+    return _stored(e.sum(-1, keepdims=True), how.fp32_dest)
+
+
+def _rescaled(x: Array, factor: Array, how: Arithmetic) -> Array:
+    return _stored(fpu_product(x, factor, how.fidelity, how.fp32_dest), how.fp32_dest)
+
+
+def _joined(so_far: _Statistics, top: Array, total: Array, output: Array, how: Arithmetic) -> _Statistics:
+    """`so_far` with sums that are relative to `top`, which is at least as large."""
+    factor = _exponential(so_far.top, top, how)
+    total = _stored(fpu_sum(_rescaled(so_far.total, factor, how), total), how.fp32_dest)
+    output = _stored(fpu_sum(_rescaled(so_far.output, factor, how), output), how.fp32_dest)
+    return _Statistics(top, total, output)
+
+
+def _chunk(
+    so_far: _Statistics | None, query: Array, key: Array, value: Array, mask: Array | None, allowed: Array | None, how: Arithmetic
+) -> _Statistics:
+    """`so_far` (None, or a top of -inf and zeros, at the first) with the keys `[b, kv, c, d]` of one chunk."""
+    b, heads, s, _ = query.shape
+    groups, c = key.shape[1:3]
+
+    def by_group(x: Array) -> Array:
+        return x.reshape(b, groups, heads // groups * s, x.shape[-1])
+
+    scores = product_in_dst(by_group(query), key.swapaxes(-2, -1), how.fidelity, how.fp32_dest)
+    scores = _stored(scores, how.fp32_dest).reshape(b, heads, s, c)
+    if mask is not None:
+        scores = _stored(fpu_sum(scores, operand(mask, how.fp32_dest)), how.fp32_dest)
+    if allowed is not None:
+        scores = jnp.where(allowed, scores, -jnp.inf)
+    top = scores.max(-1, keepdims=True)
+    if so_far is not None:
+        top = jnp.maximum(so_far.top, top)
+    e = _exponential(scores, top, how)
+    if allowed is not None:
+        e = jnp.where(allowed, e, 0.0)
+    output = _stored(product_in_dst(by_group(e), value, how.fidelity, how.fp32_dest), how.fp32_dest)
+    output, total = output.reshape(b, heads, s, value.shape[-1]), _sum(e, how)
+    return _Statistics(top, total, output) if so_far is None else _joined(so_far, top, total, output, how)
+
+
+def _cut(x: Array, axis: int, size: int) -> Array:
+    """`x` in chunks of `size` along `axis`, the last filled up with zeros: `[chunks, ...]`."""
+    axis %= x.ndim
+    fill = [(0, -x.shape[i] % size if i == axis else 0) for i in range(x.ndim)]
+    x = jnp.pad(x, fill)
+    return jnp.moveaxis(x.reshape(*x.shape[:axis], -1, size, *x.shape[axis + 1 :]), axis, 0)
+
+
+def _visited(allowed: Array, queries: int) -> Array:
+    """Which rows take part in a chunk, of which they may see `allowed` `[..., s, c]`: whole chunks of `queries` do or do not."""
+    s = allowed.shape[-2]
+    sees = _cut(allowed.any(-1, keepdims=True), -2, queries).any(-2, keepdims=True)
+    rows = jnp.repeat(jnp.moveaxis(sees, 0, -3), queries, axis=-2)
+    return rows.reshape(*allowed.shape[:-2], -1, 1)[..., :s, :]
+
+
+def _over_chunks(
+    query: Array, key: Array, value: Array, mask: Array | None, allowed: Array | None, chunks: tuple[int, int], how: Arithmetic
+) -> _Statistics:
+    """The statistics of all keys, a chunk at a time; memory does not grow with them."""
+    rows, size = chunks
+    if allowed is None and key.shape[2] % size:
+        allowed = jnp.ones((1, 1, 1, key.shape[2]), bool)
+    if allowed is not None:
+        allowed = jnp.broadcast_to(allowed, jnp.broadcast_shapes(allowed.shape, (1, 1, query.shape[2], 1)))
+
+    def step(so_far: _Statistics, chunk: tuple[Array, Array, Array | None, Array | None]) -> tuple[_Statistics, None]:
+        after = _chunk(so_far, query, *chunk, how)
+        if chunk[3] is not None:
+            visited = _visited(chunk[3], rows)
+            after = _Statistics(*(jnp.where(visited, new, old) for new, old in zip(after, so_far, strict=True)))
+        return after, None
+
+    shape = query.shape[:3]
+    nothing = _Statistics(
+        jnp.full((*shape, 1), -jnp.inf, jnp.float32),
+        jnp.zeros((*shape, 1), jnp.float32),
+        jnp.zeros((*shape, value.shape[-1]), jnp.float32),
+    )
+    parts = (_cut(key, 2, size), _cut(value, 2, size), *(None if x is None else _cut(x, -1, size) for x in (mask, allowed)))
+    result, _ = lax.scan(step, nothing, parts)
+    return result
 
 
 def attention(
@@ -23,52 +154,31 @@ def attention(
     key: Array,
     value: Array,
     *,
-    scale: float,
     dtype: Float,
+    how: Arithmetic,
     mask: Array | None = None,
     allowed: Array | None = None,
     sink: Array | None = None,
-    fidelity: Fidelity = "HiFi2",
-    approximate: bool = True,
-    fp32_dest: bool = False,
 ) -> Array:
     """Attention `[b, h, s, d] x [b, kv, t, d] x [b, kv, t, e] -> [b, h, s, e]`; `h / kv` query heads share keys and values.
 
     `mask` is added to the scores before they are scaled, and `allowed` says which keys a query sees; both broadcast against `[b, h, s, t]`.
-    `sink` `[1, h, 1, 1]` joins the maximum and the sum as one more score, and weighs no value.
-    A query that sees no key has the mean of all it could see (or zeros, if `allowed` forbids every one).
+    A chunk of keys of which a chunk of queries sees none is left out. `sink` `[1, h, 1, 1]` joins the maximum and the sum as one
+    more score after all others (assumed), and weighs no value. A query that sees no key has the mean of all it could see (or
+    zeros, if `allowed` forbids every one).
     """
-    b, heads, s, d = query.shape
-    groups, t = key.shape[1:3]
-
-    def by_group(x: Array) -> Array:
-        return x.reshape(b, groups, heads // groups * s, x.shape[-1])
-
-    scores = products(by_group(query), key.swapaxes(-2, -1), fidelity, fp32_dest)
-    scores = rounding.widen(to_dst(scores, fp32_dest)).reshape(b, heads, s, t)
     if mask is not None:
-        scores = rounding.widen(to_dst(scores + rounding.widen(mask), fp32_dest))
-    if allowed is not None:
-        scores = jnp.where(allowed, scores, -jnp.inf)
-    top = scores.max(-1, keepdims=True)
+        mask = jnp.broadcast_to(mask, (*mask.shape[:-1], key.shape[2]))
+    if how.chunks is None or how.chunks[1] >= key.shape[2]:
+        result = _chunk(None, query, key, value, mask, allowed, how)
+    else:
+        result = _over_chunks(query, key, value, mask, allowed, how.chunks, how)
     if sink is not None:
-        top = jnp.maximum(top, rounding.widen(sink))
-
-    def exponential(value: Array) -> Array:
-        difference = jnp.where(jnp.isneginf(top), 0.0, value - jnp.where(jnp.isneginf(top), 0.0, top))
-        difference = rounding.widen(to_dst(difference, fp32_dest))
-        return pack(exp(difference * jnp.float32(scale), approximate, fp32_dest), "bfloat16")
-
-    e = exponential(scores)
-    if allowed is not None:
-        e = jnp.where(allowed, e, jnp.zeros((), e.dtype))
-    total = rounding.widen(e).sum(-1, keepdims=True)
-    if sink is not None:
-        total = total + rounding.widen(exponential(rounding.widen(sink)))
-    inverse = to_dst(reciprocal(jnp.where(total == 0, 1.0, total)), fp32_dest)
-    out = to_dst(products(by_group(e), value, fidelity, fp32_dest), fp32_dest)
-    out = rounding.widen(out).reshape(b, heads, s, value.shape[-1])
-    return pack(out * rounding.widen(inverse), dtype)
+        sink = operand(sink, how.fp32_dest)
+        top = jnp.maximum(result.top, sink)
+        result = _joined(result, top, _exponential(sink, top, how), jnp.zeros_like(result.output), how)
+    inverse = _stored(reciprocal(jnp.where(result.total == 0, 1.0, result.total)), how.fp32_dest)
+    return pack(fpu_product(result.output, inverse, how.fidelity, how.fp32_dest), dtype)
 
 
 def sees(rows: Array, columns: Array, causal: bool, window: int | None) -> Array | None:

@@ -8,8 +8,8 @@ Layer and RMS norm run stage by stage as the device's kernel does; every stage i
     y = d * r                 y = y * weight     y = y + bias
 
 With a 32-bit Dst (layer norm's default) stages are stored in float32 and read back as TF32; with a 16-bit one (RMS norm's) they
-are bfloat16. Of the recorded layer norms every element is the same, of the RMS norms 95%. Source: spec/device_numerics.md,
-"layer_norm" and "rms_norm" (measured). Group and batch norm were not recorded: they are float32, rounded once.
+are bfloat16. Every element of the recorded layer and RMS norms is the same. Source: spec/device_numerics.md, "layer_norm" and
+"rms_norm" (measured). Group and batch norm were not recorded: they are float32, rounded once.
 """
 
 from functools import partial
@@ -18,16 +18,22 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from tt_jax.kernels import rounding
+from tt_jax.kernels import numerics, rounding
 from tt_jax.kernels.eltwise import fpu_product, fpu_sum, operand
 from tt_jax.kernels.fidelity import Fidelity
 from tt_jax.kernels.packer import Float, pack
 from tt_jax.kernels.reduction import in_dst, mean_from, row_sum
+from tt_jax.kernels.sfpu_functions import rough_rsqrt
 
 
-def _inverse_root(x: Array) -> Array:
-    """`1 / sqrt(x)`; infinity for what is not positive, since Dst has no NaN (measured)."""
-    return jnp.where(x > 0, 1.0 / jnp.sqrt(jnp.where(x > 0, x, 1.0)), jnp.inf)
+def _inverse_root(x: Array, approximate: bool = False) -> Array:
+    """`1 / sqrt(x)`, to 10 bits if `approximate`; infinity for what is not positive, since Dst has no NaN (measured)."""
+    positive = jnp.where(x > 0, x, 1.0)
+    if approximate and numerics.is_rounded():
+        root = jnp.where(x == jnp.inf, 0.0, rough_rsqrt(positive))
+    else:
+        root = 1.0 / jnp.sqrt(positive)
+    return jnp.where(x > 0, root, jnp.inf)
 
 
 def normalize(
@@ -41,12 +47,15 @@ def normalize(
     centered: bool,
     fidelity: Fidelity = "HiFi4",
     fp32_dest: bool = True,
+    approximate: bool = False,
     welford: bool = False,
 ) -> Array:
     """The norm of `x` `[..., w]` over its last axis, packed as `dtype`: layer norm if `centered`, else RMS norm.
 
-    `weight` and `bias` broadcast against `x`; arrays are carriers. `welford`: with a 32-bit Dst mean, variance and `d` are float32
-    throughout instead of TF32 (`use_welford`, which does not use the matrix engine for them; the order of its updates is not modelled).
+    `weight` and `bias` broadcast against `x`; arrays are carriers. `approximate` (`math_approx_mode`): the inverse root has 10 bits
+    (measured with a 16-bit Dst; with a 32-bit one read in the kernel's source). `welford`: with a 32-bit Dst mean, variance and
+    `d` are float32 throughout instead of TF32 (`use_welford`, which does not use the matrix engine for them; the order of its
+    updates is not modelled).
     """
     exact = welford and fp32_dest
 
@@ -74,7 +83,7 @@ def normalize(
         d = kept(add(d, -mean(d)))
     if variance is None:
         variance = mean(stored(rounding.widen(fpu_product(d, d, fidelity, fp32_dest))))
-    scale = stored(_inverse_root(in_dst(variance + np.float32(epsilon), fp32_dest)))
+    scale = stored(_inverse_root(in_dst(variance + np.float32(epsilon), fp32_dest), approximate))
     y = rounding.widen(fpu_product(d, scale, fidelity, fp32_dest))
     if weight is not None:
         y = rounding.widen(fpu_product(stored(y), operand(weight, fp32_dest), fidelity, fp32_dest))

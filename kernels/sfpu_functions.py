@@ -225,6 +225,16 @@ def _smooth_rsqrt(x: Array) -> Array:
 _rsqrt_device = functions.with_slope_of(_smooth_rsqrt, _rsqrt_estimate)
 
 
+def _rough_estimate(x: Array) -> Array:
+    """1 / sqrt(x) of a normal `x` to 10 bits (8.8e-4): another seed, one refinement (Kokosinski 2024)."""
+    y = rounding.from_bits(np.uint32(0x5F0B_3892) - (rounding.bits(x) >> 1))
+    return _flushed(y * _multiply_add(-y, _flushed(x * y), np.float32(1.89099014875)))
+
+
+rough_rsqrt = functions.with_slope_of(lax.rsqrt, _rough_estimate)
+"""1 / sqrt(x), float32, of positive normal `x`, as the kernels compute it under `math_approx_mode`."""
+
+
 def _with_sign_of_zero(x: Array, y: Array) -> Array:
     """`y`, but infinity of the sign of `x` where `x` is 0."""
     zero = (rounding.bits(x) & rounding.MAGNITUDE) == 0

@@ -100,6 +100,7 @@ def _kernel(attributes: _Norm, specs: tuple[TensorSpec, ...], x: Array, *rest: A
         centered=attributes.name == "layer_norm",
         fidelity=compute.math_fidelity.name,  # type: ignore[arg-type]
         fp32_dest=compute.fp32_dest_acc_en,
+        approximate=compute.math_approx_mode,
         welford=attributes.welford,
     )
     return (y,)

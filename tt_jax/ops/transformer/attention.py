@@ -10,8 +10,8 @@ from tt_jax.compute import ComputeKernelConfig, MathFidelity
 from tt_jax.dtypes import DataType, bfloat4_b, bfloat8_b, bfloat16, int32, uint32
 from tt_jax.errors import ArgumentError, NotModelledError
 from tt_jax.kernels import attention as kernel
-from tt_jax.kernels.fidelity import Fidelity
-from tt_jax.layout import Layout
+from tt_jax.kernels.attention import Arithmetic
+from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig, MemoryState
 from tt_jax.ops._arguments import (
     require_dtype,
@@ -38,17 +38,8 @@ __all__ = [
 ]
 
 ALLOWED: tuple[DataType, ...] = (bfloat16, bfloat8_b, bfloat4_b)
-SUPPORT = Support(ALLOWED, (Layout.TILE,), "approximate: one maximum over all keys, where the device has one a chunk")
+SUPPORT = Support(ALLOWED, (Layout.TILE,), "the stages of the flash kernel, chunk by chunk (decoding: all keys at once); read in source, not measured")
 _SHAPE = "[batch, heads, sequence, head_size]"
-
-
-class Arithmetic(NamedTuple):
-    """How attention computes; hashable."""
-
-    scale: float
-    fidelity: Fidelity
-    approximate: bool
-    fp32_dest: bool
 
 
 class _Attention(NamedTuple):
@@ -69,10 +60,12 @@ def arithmetic(
     scale: float | None,
     program_config: SDPAProgramConfig | None,
     compute: ComputeKernelConfig | None,
+    *,
+    in_chunks: bool = True,
 ) -> Arithmetic:
-    """The arithmetic of a call: scale 1/sqrt(head_size), HiFi2, the fast exponential and a 16-bit Dst by default.
+    """The arithmetic of a call: scale 1/sqrt(head_size), HiFi2, the fast exponential, a 16-bit Dst and chunks of 32 by default.
 
-    Source: spec/numerics.md sections 3.7 and 4.6 (read in source).
+    Source: spec/numerics.md sections 3.7 and 4.6 (read in source; the size of the chunks assumed).
     """
     require_options(name, compute_kernel_config=compute)
     if program_config is not None and not isinstance(program_config, SDPAProgramConfig):
@@ -83,12 +76,9 @@ def arithmetic(
         raise ArgumentError(f"{name}: `scale` must be a finite number other than 0, got {scale!r}")
     config = resolve_compute(name, memory.device, compute, ComputeKernelConfig(MathFidelity.HiFi2, math_approx_mode=True))
     approximate = True if program_config is None or program_config.exp_approx_mode is None else program_config.exp_approx_mode
-    return Arithmetic(float(scale), config.math_fidelity.name, approximate, config.fp32_dest_acc_en)  # type: ignore[arg-type]
-
-
-def stages(how: Arithmetic) -> dict[str, Any]:
-    """`how` as keyword arguments of the kernel."""
-    return how._asdict()
+    sizes = [getattr(program_config, side, 0) for side in ("q_chunk_size", "k_chunk_size")]
+    chunks = (sizes[0] or TILE_SIZE, sizes[1] or TILE_SIZE) if in_chunks else None
+    return Arithmetic(float(scale), config.math_fidelity.name, approximate, config.fp32_dest_acc_en, chunks)  # type: ignore[arg-type]
 
 
 def require_no_sink(name: str, attention_sink: object) -> None:
@@ -169,7 +159,7 @@ def _kernel(attributes: _Attention, specs: tuple[TensorSpec, ...], q: Array, k: 
         window_of = lambda positions: (positions[..., None] >= bounds).sum(-1)  # noqa: E731
         allowed = window_of(rows) == window_of(columns)
     dtype: Any = specs[0].dtype.kernel_name
-    return (kernel.attention(q, k, v, dtype=dtype, mask=mask, allowed=allowed, sink=sink, **stages(attributes.arithmetic)),)
+    return (kernel.attention(q, k, v, dtype=dtype, mask=mask, allowed=allowed, sink=sink, how=attributes.arithmetic),)
 
 
 def _chunk_specs(attributes: _Attention, specs: tuple[TensorSpec, ...]) -> tuple[TensorSpec]:
@@ -199,7 +189,7 @@ def _chunk_kernel(
     rows = attributes.start + jnp.arange(q.shape[2])[:, None]
     allowed = kernel.sees(rows, jnp.arange(k.shape[2])[None, :], True, None)
     dtype: Any = specs[0].dtype.kernel_name
-    return (kernel.attention(q, k, v, dtype=dtype, allowed=allowed, **stages(attributes.arithmetic)),)
+    return (kernel.attention(q, k, v, dtype=dtype, allowed=allowed, how=attributes.arithmetic),)
 
 
 def _joint_specs(attributes: _Attention, specs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, TensorSpec]:
@@ -218,7 +208,7 @@ def _joint_specs(attributes: _Attention, specs: tuple[TensorSpec, ...]) -> tuple
 def _joint_kernel(attributes: _Attention, specs: tuple[TensorSpec, ...], *arrays: Array) -> tuple[Array, Array]:
     q, k, v = (jnp.concatenate(pair, axis=2) for pair in zip(arrays[:3], arrays[3:], strict=True))
     dtype: Any = specs[0].dtype.kernel_name
-    y = kernel.attention(q, k, v, dtype=dtype, **stages(attributes.arithmetic))
+    y = kernel.attention(q, k, v, dtype=dtype, how=attributes.arithmetic)
     length = specs[0].shape[2]
     return y[:, :, :length], y[:, :, length:]
 
@@ -254,7 +244,7 @@ def scaled_dot_product_attention(
     compute_kernel_config: ComputeKernelConfig | None = None,
     attention_sink: Tensor | None = None,
 ) -> tuple[MemoryState, Tensor]:
-    """`softmax(q @ k^T * scale + attn_mask) @ v`, approximately as the device rounds it (see `kernels.attention`).
+    """`softmax(q @ k^T * scale + attn_mask) @ v`, in the stages of the device's flash kernel (see `kernels.attention`).
 
     Args:
         input_tensor_q: `[b, heads, s, d]`, bfloat16, bfloat8_b or bfloat4_b in TILE layout, as all are.
@@ -264,7 +254,8 @@ def scaled_dot_product_attention(
         scale: `1 / sqrt(d)` by default.
         sliding_window_size: causal, the keys that a query sees, itself included; otherwise the width of a window centred on it.
         memory_config: of the output; interleaved DRAM by default.
-        program_config: of which `exp_approx_mode` matters: the fast exponential, the default, or the accurate one.
+        program_config: of which `q_chunk_size` and `k_chunk_size` matter (32 where they are 0 or there is no config: assumed), and
+            `exp_approx_mode`: the fast exponential, the default, or the accurate one.
         attention_sink: `[1, heads, 1, 1]`, in units of the scores before they are scaled: a key of each head that has no value.
 
     Raises:

@@ -23,7 +23,6 @@ from tt_jax.ops.transformer.attention import (
     require_index_table,
     require_inputs,
     require_no_sink,
-    stages,
 )
 from tt_jax.program import Operation, launch, require_memory, require_tensor
 from tt_jax.program_configs import SDPAProgramConfig
@@ -98,7 +97,7 @@ def _kernel(attributes: _Decode, specs: tuple[TensorSpec, ...], q: Array, k: Arr
     if mask is not None:
         mask = rounding.widen(mask[:, :, :heads].swapaxes(1, 2)) / jnp.float32(attributes.arithmetic.scale)
     dtype: Any = specs[0].dtype.kernel_name
-    y = kernel.attention(q[0, :, :, None], k, v, dtype=dtype, mask=mask, allowed=allowed, **stages(attributes.arithmetic))
+    y = kernel.attention(q[0, :, :, None], k, v, dtype=dtype, mask=mask, allowed=allowed, how=attributes.arithmetic)
     return (y[None, :, :, 0],)
 
 
@@ -163,7 +162,7 @@ def _decode(
         else:
             given.append(_positions(name, listed, q.shape[1], k.shape[2]))
     window = None if sliding_window_size is None else require_integer(name, "sliding_window_size", sliding_window_size, least=1)
-    how = arithmetic(name, memory, q.shape[-1], scale, program_config, compute_kernel_config)
+    how = arithmetic(name, memory, q.shape[-1], scale, program_config, compute_kernel_config, in_chunks=False)
     placement = memory_config or DRAM_MEMORY_CONFIG
     attributes = _Decode(name, positioned, attn_mask is not None, paged, window, bool(share_cache), placement, how)
     memory, (y,) = launch(memory, operation, given, attributes)
