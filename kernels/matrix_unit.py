@@ -138,7 +138,7 @@ def _normalised(total: Array, top: Array, fp32_dest: bool) -> Array:
     magnitude = jnp.abs(total)
     if fp32_dest:
         # The conversion rounds ties to even; a bit below them makes them no ties. It needs the room of a number that is rounded.
-        magnitude = 2 * magnitude + (magnitude >= 1 << 24)
+        magnitude = jnp.where(magnitude >= 1 << 24, 2 * magnitude + 1, 2 * magnitude)
         unit = _DST_BITS + 1
         u = rounding.bits(magnitude.astype(jnp.float32))
     else:
