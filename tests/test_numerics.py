@@ -101,9 +101,7 @@ def test_every_stage_of_the_optimized_attention_equals_the_device(memory, kind):
         memory, scores = tt.matmul(memory, made["q"], made["k"], memory_config=l1, dtype=tt.bfloat16, core_grid=ONE_CORE)
         made["scores"] = scores
         memory, made["probs"] = tt.transformer.attention_softmax_(memory, scores, attention_mask=mask, head_size=32)
-        memory, made["ctx"] = tt.matmul(
-            memory, made["probs"], made["v"], memory_config=l1, dtype=dtype, core_grid=ONE_CORE
-        )
+        memory, made["ctx"] = tt.matmul(memory, made["probs"], made["v"], memory_config=l1, dtype=dtype, core_grid=ONE_CORE)
         memory, made["concat"] = tt.transformer.concatenate_heads(memory, made["ctx"], memory_config=l1)
         memory, made["out"] = tt.linear(
             memory, made["concat"], wo, bias=bo, memory_config=l1, dtype=tt.bfloat16, core_grid=ONE_CORE
