@@ -25,8 +25,6 @@ from tt_jax.kernels.fidelity import A_HIGH, A_USED, B_HIGH, B_USED, PHASES, Fide
 
 TILE, HALF, GROUP = 32, 16, 8
 
-# Phase by phase, which part of registers A and B: 0 high, 1 low.
-_PARTS = ((0, 0), (1, 0), (0, 1), (1, 1))
 # How far below the high parts the low ones are kept, in powers of two: so that both are integers of the multiplier's width.
 _LOW_A, _LOW_B = 5, 7
 # Of a product, 4 + 6 bits lie below the point.
@@ -36,6 +34,8 @@ _DST_BITS, _DROPPED = 23, 13
 # The exponent of what is zero: far below all others.
 _ABSENT = -4096
 _BIAS = 127
+# From so many products on, the steps of a tile are compiled one by one: half the time to run, three times that to compile (measured).
+_MANY = 2**24
 _ONE, _MANTISSA = np.uint32(_BIAS << 23), np.uint32(0x007F_FFFF)
 
 
@@ -59,16 +59,16 @@ class Register(NamedTuple):
     """Operands `[k, ...]` as a register gives them to the multipliers.
 
     Attributes:
-        parts: the high and the low significand, float32 with sign; the low one as if it had the high one's exponent.
-        exponent: int32, biased.
+        parts: the high and the low significand, float32 `[2, k, ...]` with sign; the low one as if it had the high one's exponent.
+        exponent: int32 `[k, ...]`, biased.
     """
 
-    parts: tuple[Array, Array]
+    parts: Array
     exponent: Array
 
     def at(self, start: Array | int, size: int) -> "Register":
-        """`size` of the first axis."""
-        return jax.tree.map(lambda x: lax.dynamic_slice_in_dim(x, start, size), self)
+        """`size` of `k`."""
+        return Register(*(lax.dynamic_slice_in_dim(x, start, size, axis) for x, axis in ((self.parts, 1), (self.exponent, 0))))
 
 
 def _register(x: Array, high: np.uint32, used: np.uint32, low: int) -> Register:
@@ -78,7 +78,7 @@ def _register(x: Array, high: np.uint32, used: np.uint32, low: int) -> Register:
     top = rounding.from_bits(significand & high)
     rest = (rounding.from_bits(significand & used) - top) * np.float32(2.0**low)
     zero = exponent == 0
-    return Register((jnp.where(zero, 0.0, top), jnp.where(zero, 0.0, rest)), jnp.where(zero, _ABSENT, exponent))
+    return Register(jnp.where(zero, 0.0, jnp.stack([top, rest])), jnp.where(zero, _ABSENT, exponent))
 
 
 def register_a(x: Array) -> Register:
@@ -158,18 +158,26 @@ def accumulate(
     `k` is whole tiles, of which those from `first` to before `last` are taken. Has no derivative: callers give theirs.
     """
 
+    steps = PHASES[fidelity] * (TILE // HALF)
+
     def tile(i: Array, dst: Array) -> Array:
-        p, q = a.at(i * TILE, TILE), b.at(i * TILE, TILE)
-        for part_a, part_b in _PARTS[: PHASES[fidelity]]:
-            below = part_a * _LOW_A + part_b * _LOW_B
-            for half in range(0, TILE, HALF):
-                groups = []
-                for start in range(half, half + HALF, GROUP):
-                    those = slice(start, start + GROUP)
-                    exponents = [x + y for x, y in zip(p.exponent[those], q.exponent[those], strict=True)]
-                    total, top = _group(list(p.parts[part_a][those]), list(q.parts[part_b][those]), exponents)
-                    groups.append((total, top - _BIAS - below))
-                dst = _accumulated(dst, groups, fp32_dest)
+        def step(j: Array | int, dst: Array) -> Array:
+            phase, half = j // (TILE // HALF), j % (TILE // HALF)
+            part_a, part_b = phase % 2, phase // 2
+            start = i * TILE + half * HALF
+            p, q = a.at(start, HALF), b.at(start, HALF)
+            x, y = (lax.dynamic_index_in_dim(r.parts, part, keepdims=False) for r, part in ((p, part_a), (q, part_b)))
+            groups = []
+            for those in (slice(GROUP), slice(GROUP, HALF)):
+                exponents = [ea + eb for ea, eb in zip(p.exponent[those], q.exponent[those], strict=True)]
+                total, top = _group(list(x[those]), list(y[those]), exponents)
+                groups.append((total, top - _BIAS - part_a * _LOW_A - part_b * _LOW_B))
+            return _accumulated(dst, groups, fp32_dest)
+
+        if dst.size * len(a.exponent) < _MANY:
+            return lax.fori_loop(0, steps, step, dst)
+        for j in range(steps):
+            dst = step(j, dst)
         return dst
 
     return lax.fori_loop(first, last, tile, dst)
