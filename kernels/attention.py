@@ -10,7 +10,7 @@ R rounds as Dst does and stores bfloat16. The fast exponential of 0 is 0.977, no
 2%: the price of `exp_approx_mode` in long sequences. Source: spec/numerics.md section 4.6 (read in source, not measured).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array, lax
@@ -79,7 +79,13 @@ def _joined(so_far: _Statistics, top: Array, total: Array, output: Array, how: A
 
 
 def _chunk(
-    so_far: _Statistics | None, query: Array, key: Array, value: Array, mask: Array | None, allowed: Array | None, how: Arithmetic
+    so_far: _Statistics | None,
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None,
+    allowed: Array | None,
+    how: Arithmetic,
 ) -> _Statistics:
     """`so_far` (None, or a top of -inf and zeros, at the first) with the keys `[b, kv, c, d]` of one chunk."""
     b, heads, s, _ = query.shape
@@ -131,10 +137,11 @@ def _over_chunks(
     if allowed is not None:
         allowed = jnp.broadcast_to(allowed, jnp.broadcast_shapes(allowed.shape, (1, 1, query.shape[2], 1)))
 
-    def step(so_far: _Statistics, chunk: tuple[Array, Array, Array | None, Array | None]) -> tuple[_Statistics, None]:
-        after = _chunk(so_far, query, *chunk, how)
-        if chunk[3] is not None:
-            visited = _visited(chunk[3], rows)
+    def step(so_far: _Statistics, chunk: tuple[Any, ...]) -> tuple[_Statistics, None]:
+        key, value, mask, allowed = chunk
+        after = _chunk(so_far, query, key, value, mask, allowed, how)
+        if allowed is not None:
+            visited = _visited(allowed, rows)
             after = _Statistics(*(jnp.where(visited, new, old) for new, old in zip(after, so_far, strict=True)))
         return after, None
 
@@ -144,7 +151,8 @@ def _over_chunks(
         jnp.zeros((*shape, 1), jnp.float32),
         jnp.zeros((*shape, value.shape[-1]), jnp.float32),
     )
-    parts = (_cut(key, 2, size), _cut(value, 2, size), *(None if x is None else _cut(x, -1, size) for x in (mask, allowed)))
+    masks = [None if x is None else _cut(x, -1, size) for x in (mask, allowed)]
+    parts: tuple[Array | None, ...] = (_cut(key, 2, size), _cut(value, 2, size), *masks)
     result, _ = lax.scan(step, nothing, parts)
     return result
 

@@ -33,12 +33,12 @@ def numerics(level: Level) -> AbstractContextManager[None]:
 
     What `jax.jit` has traced at one level is traced anew at another. The level is the thread's own. Raises ValueError on another.
     """
-    return _context(_checked(level, "level"))  # type: ignore[no-any-return]  # jax's contexts have no types
+    return _context(_checked(level, "level"))
 
 
 def level() -> Level:
     """The level in force."""
-    return _context.value  # type: ignore[no-any-return]
+    return _context.value
 
 
 def is_rounded() -> bool:

@@ -55,7 +55,10 @@ def _exponential(evaluate: Callable[[Array, float], Array]) -> Callable[[Array, 
         y = jnp.where(jnp.isnan(y), jnp.inf, y)  # an overflow's pattern reads as NaN
         return y, y * tangents[0] * np.float32(scale)
 
-    return lambda x, scale=1.0: exponential(x, scale)
+    def with_default(x: Array, scale: float = 1.0) -> Array:
+        return exponential(x, scale)
+
+    return with_default
 
 
 def _bounded(x: Array, scale: float) -> Array:

@@ -19,6 +19,7 @@ from tt_jax.activations import GeluVariant as GeluVariant
 from tt_jax.activations import SigmoidMode as SigmoidMode
 from tt_jax.activations import UnaryOpType as UnaryOpType
 from tt_jax.activations import UnaryWithParam as UnaryWithParam
+from tt_jax.compare import compare as compare
 from tt_jax.compute import ComputeKernelConfig as ComputeKernelConfig
 from tt_jax.compute import CoreGrid as CoreGrid
 from tt_jax.compute import MathFidelity as MathFidelity
@@ -48,6 +49,8 @@ from tt_jax.errors import L1ClashError as L1ClashError
 from tt_jax.errors import NotModelledError as NotModelledError
 from tt_jax.errors import OutOfMemoryError as OutOfMemoryError
 from tt_jax.errors import TTError as TTError
+from tt_jax.explain import explain as explain
+from tt_jax.fake_quant import fake_quant as fake_quant
 from tt_jax.functionalize import functionalize as functionalize
 from tt_jax.kernels.numerics import numerics as numerics
 from tt_jax.layout import ROW_MAJOR_LAYOUT as ROW_MAJOR_LAYOUT
@@ -82,6 +85,7 @@ from tt_jax.program import active_cache as active_cache
 from tt_jax.program_cache import ProgramCache as ProgramCache
 from tt_jax.program_configs import *
 from tt_jax.report.recording import record as record
+from tt_jax.search import search as search
 from tt_jax.tensor import Tensor as Tensor
 from tt_jax.tensor import TensorSpec as TensorSpec
 from tt_jax.tile import Tile as Tile

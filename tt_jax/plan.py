@@ -170,7 +170,7 @@ def plan(
     A program that does not fit ends the plan, whose `error` says why. Any other error is raised. ArgumentError: the program looks at
     values, which are not there; is functional and does not return `(memory, result)`; `device` is no board, or not that of `memory`.
     """
-    profile = _profile(device if device is not None else N150 if memory is None else memory.device)
+    profile = profile_of(device if device is not None else N150 if memory is None else memory.device)
     if memory is not None and memory.device != profile:
         raise ArgumentError(f"plan: `memory` is of {memory.device.name}, but `device` is {profile.name}; leave one of them out")
     before = MemoryState.create(profile) if memory is None else memory
@@ -252,7 +252,7 @@ def is_functional(program: Callable[..., Any]) -> bool:
         return False
 
 
-def _profile(device: DeviceProfile | str) -> DeviceProfile:
+def profile_of(device: DeviceProfile | str) -> DeviceProfile:
     if isinstance(device, DeviceProfile):
         return device
     if device not in PROFILES:

@@ -146,6 +146,8 @@ def launch(
         abstract = abstract or type(array) is jax.ShapeDtypeStruct
     cache = context.programs
     name = operation.name_of(attributes)
+    if context.choose is not None:
+        attributes = context.choose(operation, attributes)
     key = (operation, attributes, memory.device, *specs)
     program = found = cache.find(key)
     if program is None:

@@ -132,7 +132,7 @@ def scaled(x: TensorSpec, shape: tuple[int, ...]) -> MemoryConfig:
 
 def regrouped(x: Array, spec: TensorSpec) -> Array:
     """Moved values of `spec`'s dtype, packed anew by the device if they share exponents: groups follow the last axis."""
-    return block_float.quantize(x, spec.dtype.kernel_name, "device") if spec.dtype.is_block_float else x  # type: ignore[arg-type]
+    return block_float.quantize(x, spec.dtype.kernel_name, "device") if spec.dtype.is_block_float else x
 
 
 def reshaped(x: Tensor, shape: tuple[int, ...]) -> Array:

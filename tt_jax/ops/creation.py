@@ -34,7 +34,7 @@ def _to_carrier(x: Array, dtype: DataType) -> Array:
         return x
     wide = x if x.dtype == jnp.bfloat16 else x.astype(jnp.float32)
     if dtype.is_block_float:
-        return block_float.quantize(wide, dtype.kernel_name, "host").astype(jnp.bfloat16)  # type: ignore[arg-type]
+        return block_float.quantize(wide, dtype.kernel_name, "host").astype(jnp.bfloat16)
     return rounding.host_bfloat16(wide) if dtype is bfloat16 else rounding.widen(wide)
 
 

@@ -1,5 +1,6 @@
 """A plan as text."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from tt_jax.memory import BufferType
@@ -19,7 +20,7 @@ def table_of(plan: "Plan") -> str:
         freed.setdefault(x.end, []).append(x)
     peak = plan.peak_step
     rows = [row for i, step in enumerate(plan.steps) for row in _rows(i, step, freed.get(i, []), is_peak=i == peak)]
-    return "\n".join([summary_of(plan), "", *_aligned([_HEAD, *rows]), "", *_remarks(plan)]).rstrip()
+    return "\n".join([summary_of(plan), "", *aligned([_HEAD, *rows], _TO_THE_RIGHT), "", *_remarks(plan)]).rstrip()
 
 
 def summary_of(plan: "Plan") -> str:
@@ -71,12 +72,13 @@ def _program_cells(step: Step) -> tuple[str, ...]:
     return (program, cores, "hit" if step.is_hit else "new", *figures)
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+def aligned(rows: list[tuple[str, ...]], to_the_right: Collection[str]) -> list[str]:
+    """Lines of columns as wide as they need; the first row names them, and those named in `to_the_right` end flush."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
-            cell.rjust(width) if name in _TO_THE_RIGHT else cell.ljust(width)
-            for cell, width, name in zip(row, widths, _HEAD, strict=True)
+            cell.rjust(width) if name in to_the_right else cell.ljust(width)
+            for cell, width, name in zip(row, widths, rows[0], strict=True)
         ).rstrip()
         for row in rows
     ]

@@ -38,7 +38,9 @@ __all__ = [
 ]
 
 ALLOWED: tuple[DataType, ...] = (bfloat16, bfloat8_b, bfloat4_b)
-SUPPORT = Support(ALLOWED, (Layout.TILE,), "the stages of the flash kernel, chunk by chunk (decoding: all keys at once); read in source, not measured")
+SUPPORT = Support(
+    ALLOWED, (Layout.TILE,), "chunk by chunk, as the flash kernel goes (decoding: all keys at once); from source, not measured"
+)
 _SHAPE = "[batch, heads, sequence, head_size]"
 
 

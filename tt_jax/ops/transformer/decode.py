@@ -12,12 +12,12 @@ from tt_jax.dtypes import int32, uint32
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import attention as kernel
 from tt_jax.kernels import rounding
+from tt_jax.kernels.attention import Arithmetic
 from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_dtype, require_flags, require_integer, require_integers, require_options
 from tt_jax.ops.transformer.attention import (
     ALLOWED,
     SUPPORT,
-    Arithmetic,
     arithmetic,
     require_heads,
     require_index_table,
