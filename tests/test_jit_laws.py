@@ -17,7 +17,7 @@ from tt_jax.program_configs import SDPAProgramConfig
 KINDS = {"bf16": tt.bfloat16, "bfp8": tt.bfloat8_b, "bfp4": tt.bfloat4_b, "f32": tt.float32}
 UNARY = (
     *("relu", "square", "sqrt", "rsqrt", "reciprocal", "exp", "log", "erf", "tanh", "sigmoid", "silu", "gelu"),
-    *("sin", "cos", "atan", "log1p", "expm1", "softplus", "mish", "elu", "hardswish", "cbrt", "erfinv", "logsigmoid"),
+    *("sin", "cos", "atan", "log1p", "expm1", "softplus", "mish", "elu", "hardswish", "cbrt", "erfinv", "log_sigmoid"),
 )
 FAST = ("exp", "gelu", "rsqrt")
 
@@ -110,8 +110,10 @@ def _both(program, memory, tensors):
 CASES = [
     *((program, kind, "fast") for program in (unary, binary) for kind in ("bf16", "bfp8")),
     (unary, "f32", "fast"),
-    *((stages, kind, level) for kind in ("bf16", "f32") for level in ("fast", "device")),
-    *((products, kind, "device") for kind in ("bf16", "bfp8")),
+    *((stages, kind, "fast") for kind in ("bf16", "f32")),
+    (stages, "bf16", "device"),
+    (products, "bf16", "device"),
+    *(pytest.param(program, kind, "device", marks=pytest.mark.slow) for program, kind in ((stages, "f32"), (products, "bfp8"))),
 ]
 
 
@@ -119,12 +121,12 @@ CASES = [
 def test_one_jit_equals_one_operation_at_a_time(rng, program, kind, level):
     with tt.numerics(level):
         single, whole = _both(program, *_inputs(rng, kind))
-    for i, (a, b) in enumerate(zip(single, whole, strict=True)):
-        assert_same_bits(np.asarray(b), np.asarray(a)), i
+    for a, b in zip(single, whole, strict=True):
+        assert_same_bits(np.asarray(b), np.asarray(a))
 
 
 def test_dot_products_at_level_fast_agree_but_for_the_order_of_their_sums(rng):
-    """The bound that was measured: 1 bfloat16 ULP, in at most 1 element of 200."""
+    """Of this program none differs (measured, AVX2); XLA promises no order, so up to one element in 200 may, by its last place."""
     single, whole = _both(products, *_inputs(rng, "bf16"))
     for a, b in zip(single, whole, strict=True):
         a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)

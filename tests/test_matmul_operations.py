@@ -113,7 +113,7 @@ def test_a_program_config_changes_the_program_and_the_fidelity(rng, memory, cach
         (UnaryWithParam(UnaryOpType.LEAKY_RELU, 0.5), lambda x: np.where(x > 0, x, x / 2)),
         ((UnaryOpType.LEAKY_RELU, 0.5), lambda x: np.where(x > 0, x, x / 2)),
     ],
-    ids=str,
+    ids=["name", "type", "type with a parameter", "tuple"],
 )
 def test_a_config_fuses_its_activation(rng, memory, cache, function, expected):
     memory, (a, b) = put(memory, *draw(rng, (256, 256), (256, 256)))

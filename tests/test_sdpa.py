@@ -55,6 +55,58 @@ def assert_near(y, exact, error=0.012):
     assert abs((y * exact).sum() / (exact * exact).sum() - 1) <= error
 
 
+def chunked(size, approximate=False):
+    return SDPAProgramConfig(
+        compute_with_storage_grid_size=(8, 8), q_chunk_size=size, k_chunk_size=size, exp_approx_mode=approximate
+    )
+
+
+@pytest.mark.parametrize("size", [32, 64, 96, 128])
+def test_any_chunks_give_attention(rng, memory, size):
+    """128 keys in 4, 2, 2 (the second part empty) and 1 chunks; those above the diagonal are left out."""
+    arrays = draw(rng, *[(1, 2, 128, 32)] * 3)
+    memory, tensors = put(memory, *arrays)
+    rows = np.arange(128)
+    exact = attention(*arrays, allowed(rows[None] <= rows[:, None]))
+    _, y = transformer.scaled_dot_product_attention(memory, *tensors, program_config=chunked(size))
+    assert_near(y, exact)
+    _, masked = transformer.scaled_dot_product_attention(
+        memory,
+        *tensors,
+        attn_mask=put(memory, np.zeros((1, 1, 128, 128), np.float32))[1][0],
+        is_causal=False,
+        program_config=chunked(size),
+    )
+    assert_near(masked, attention(*arrays))
+
+
+def test_the_fast_exponential_weighs_earlier_chunks_less(memory):
+    """Equal scores, and values that tell the chunks apart: each later chunk counts by 1 / 0.977 more, as exp_fast(0) is 0.977."""
+    q, k = np.zeros((1, 1, 32, 32), np.float32), np.zeros((1, 1, 128, 32), np.float32)
+    v = np.zeros((1, 1, 128, 32), np.float32)
+    for chunk in range(4):
+        v[..., 32 * chunk : 32 * chunk + 32, chunk] = 1
+    memory, tensors = put(memory, q, k, v)
+    weights = {}
+    for approximate in (False, True):
+        _, y = transformer.scaled_dot_product_attention(
+            memory, *tensors, is_causal=False, program_config=chunked(32, approximate)
+        )
+        weights[approximate] = np.asarray(tt.to_array(y), np.float64)[0, 0, 0, :4]
+    np.testing.assert_allclose(weights[False], 0.25, rtol=0.01)
+    np.testing.assert_allclose(weights[True][:-1] / weights[True][1:], 0.9765625, rtol=0.01)
+
+
+def test_a_chunk_that_no_query_of_its_own_chunk_sees_changes_nothing(rng, memory):
+    """Causal: the first 32 queries have the values that they have without the later keys, bit for bit."""
+    arrays = draw(rng, *[(1, 2, 96, 32)] * 3)
+    memory, tensors = put(memory, *arrays)
+    memory, first = put(memory, *(x[:, :, :32] for x in arrays))
+    _, y = transformer.scaled_dot_product_attention(memory, *tensors, program_config=chunked(32, True))
+    _, alone = transformer.scaled_dot_product_attention(memory, *first, program_config=chunked(32, True))
+    assert_same_bits(np.asarray(tt.to_array(y))[:, :, :32], np.asarray(tt.to_array(alone)))
+
+
 SHAPES = [((2, 8, 64, 64), (2, 2, 64, 64)), ((1, 3, 50, 32), (1, 3, 50, 32)), ((1, 4, 96, 32), (1, 1, 96, 32))]
 
 
