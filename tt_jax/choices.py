@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+from jax.core import Tracer
 
 from tt_jax.compute import ComputeKernelConfig, MathFidelity
 from tt_jax.context import Context, active
 from tt_jax.devices import DeviceProfile
-from tt_jax.dtypes import FLOATS, DataType, bfloat16
+from tt_jax.dtypes import FLOATS, DataType, bfloat4_b, bfloat8_b, bfloat16
 from tt_jax.errors import ArgumentError
 from tt_jax.events import Event, observed_by
 from tt_jax.functionalize import functionalize
@@ -20,10 +21,11 @@ from tt_jax.measures import named_dtype
 from tt_jax.memory import MemoryState
 from tt_jax.ops.creation import as_array, from_array
 from tt_jax.origins import Origins, Site, call_site
-from tt_jax.plan import is_functional, unjitted
-from tt_jax.program import Operation, place
+from tt_jax.plan import Plan, is_functional, plan_of, unjitted
+from tt_jax.program import Operation, Specs, place, takes_dtype
 from tt_jax.program_cache import ProgramCache
 from tt_jax.tensor import Tensor
+from tt_jax.timeline import Timeline
 from tt_jax.work import Work
 
 
@@ -35,7 +37,7 @@ class Choices:
         dtypes: by argument (what it is stored as) or operation (of its result).
         fidelity: by operation.
 
-    An operation goes by its name, for all its launches, or by name and number as in "linear[1]", counted from 0, for one of them,
+    An operation goes by its name, for all its launches, or by name and number as in "matmul[1]", counted from 0, for one of them,
     which counts more. Arguments go by their path, such as "weight" or "parameters.bias".
     """
 
@@ -92,6 +94,7 @@ class Call(NamedTuple):
         outputs: tensors.
         kernel: of its program.
         work: of its matrix products, None without any.
+        dtype: of its result, where its caller can choose that (see `takes_a_dtype`), else None.
     """
 
     name: str
@@ -103,17 +106,12 @@ class Call(NamedTuple):
     outputs: Sequence[Tensor]
     kernel: Callable[..., tuple[jax.Array, ...]]
     work: Work | None
+    dtype: DataType | None
 
     @property
     def fidelity(self) -> MathFidelity | None:
         """Of its products; None where it has no such choice."""
         return fidelity_in(self.attributes)
-
-    @property
-    def dtype(self) -> DataType | None:
-        """Of its result, where that is a float that it lets its caller choose; else None."""
-        dtype = getattr(self.attributes, "dtype", None)
-        return dtype if isinstance(dtype, DataType) and dtype in FLOATS else None
 
 
 class Run(NamedTuple):
@@ -123,11 +121,15 @@ class Run(NamedTuple):
         calls: its launches, in order.
         arguments: its tensors by their paths, as they were placed.
         outputs: the tensors that it returned.
+        plan: what it did to the memory, from its arguments' on.
+        bytes: of all tensors that were placed, arguments and results, over all banks.
     """
 
     calls: tuple[Call, ...]
     arguments: dict[str, Tensor]
     outputs: tuple[Tensor, ...]
+    plan: Plan
+    bytes: int
 
     def labels(self) -> list[str]:
         """Each launch's name, with its number where the name occurs more than once."""
@@ -149,31 +151,53 @@ def _with_fidelity(attributes: Any, fidelity: MathFidelity) -> Any:
     return attributes._replace(compute=dataclasses.replace(attributes.compute, math_fidelity=fidelity))
 
 
-class _Chooser:
-    """Applies choices launch by launch, and remembers which of them it has met."""
+SETTABLE = (bfloat16, bfloat8_b, bfloat4_b)
+"""What an operation's result can be chosen among, and from. Not float32, whose operations have a wider destination register."""
 
-    def __init__(self, choices: Choices):
+
+def takes_a_dtype(operation: Operation, attributes: Any, specs: Specs, given: bool) -> bool:
+    """Whether the dtype of a launch's result is its caller's to choose, among `SETTABLE`.
+
+    Not of a result that goes where a tensor lies already (`given`, or in place), nor of operations without a `dtype` argument.
+    """
+    if given or operation.in_place is not None or "dtype" not in getattr(attributes, "_fields", ()):
+        return False
+    return takes_dtype(operation.name_of(attributes)) and operation.output_specs(attributes, specs)[0].dtype in SETTABLE
+
+
+class _Chooser:
+    """Applies choices launch by launch, and remembers which of them it has met. `counts`: launches so far, by name."""
+
+    def __init__(self, choices: Choices, counts: Mapping[str, int]):
         self.choices = choices
         self.met: set[str] = set()
-        self._counts: dict[str, int] = {}
+        self._counts = counts
 
-    def _choice(self, table: Mapping[str, Any], name: str, index: int) -> Any:
-        self.met |= {key for key in (f"{name}[{index}]", name) if key in table}
-        return table.get(f"{name}[{index}]", table.get(name))
+    def _choice(self, table: Mapping[str, Any], name: str, label: str) -> Any:
+        self.met |= {key for key in (label, name) if key in table}
+        return table.get(label, table.get(name))
 
-    def __call__(self, operation: Operation, attributes: Any) -> Any:
+    def __call__(self, operation: Operation, attributes: Any, specs: Specs, output: Tensor | None) -> Any:
         name = operation.name_of(attributes)
-        index = self._counts[name] = self._counts.get(name, -1) + 1
-        dtype = self._choice(self.choices.dtypes, name, index)
+        label = f"{name}[{self._counts.get(name, 0)}]"
+        dtype = self._choice(self.choices.dtypes, name, label)
         if dtype is not None:
-            if getattr(attributes, "dtype", None) not in FLOATS:
-                raise ArgumentError(f"`dtypes[{name!r}]`: {name} has no dtype to choose; its result has that of its input")
+            if dtype not in SETTABLE:
+                raise ArgumentError(
+                    f"`dtypes` for {label}: {dtype.kernel_name} is not to be chosen from outside: for it an operation computes "
+                    "otherwise; ask for it in the program"
+                )
+            if not takes_a_dtype(operation, attributes, specs, output is not None):
+                raise ArgumentError(
+                    f"`dtypes` for {label}: its result's dtype is not to be chosen; it is float32 or an integer, that of its input, "
+                    "or of the tensor that it is written to"
+                )
             attributes = attributes._replace(dtype=dtype)
-        fidelity = self._choice(self.choices.fidelity, name, index)
+        fidelity = self._choice(self.choices.fidelity, name, label)
         if fidelity is None and operation.work is not None and fidelity_in(attributes) is not None:
             fidelity = self.choices.fidelity.get(EVERY_PRODUCT)
         if fidelity is not None and fidelity_in(attributes) is None:
-            raise ArgumentError(f"`fidelity[{name!r}]`: {name} has no fidelity to choose")
+            raise ArgumentError(f"`fidelity` for {label}: it has no fidelity to choose")
         return attributes if fidelity is None else _with_fidelity(attributes, fidelity)
 
 
@@ -188,59 +212,79 @@ def run(
 
     Each array in `inputs` (a sequence of arguments, or a mapping by name; arrays may lie in lists, tuples, dicts and registered pytrees)
     becomes a tensor in DRAM: floats bfloat16 in TILE layout, or the dtype that `choices` have for their path, integers in theirs
-    in ROW_MAJOR layout. A `Tensor` keeps its spec and its values. Everything else passes as it is.
+    in ROW_MAJOR layout. A `Tensor` keeps its spec and its values. Everything else passes as it is, numbers and arrays of rank 0 too.
 
     Raises ArgumentError where a choice fits nothing in the program, or something that has no such choice.
     """
     program = unjitted(program)
     functional = program if is_functional(program) else functionalize(program)
-    chooser = _Chooser(choices)
-    context = Context(ProgramCache(), Origins(None), choose=chooser)
     calls: list[Call] = []
     counts: dict[str, int] = {}
+    chooser = _Chooser(choices, counts)
+    context = Context(ProgramCache(), Origins(None), choose=chooser)
+    placed: list[Tensor] = []
 
     def observe(event: Event) -> None:
-        if event.context is None or event.context.origins is not context.origins or event.launch is None:
+        if event.context is None or event.context.origins is not context.origins:
             return
-        index = counts[event.name] = counts.get(event.name, -1) + 1
-        launch = event.launch
-        work = launch.operation.work
-        specs = tuple(x.spec if type(x) is Tensor else None for x in event.inputs)
-        calls.append(
-            Call(
-                event.name,
-                index,
-                event.site or call_site(),
-                launch.operation,
-                launch.attributes,
-                tuple(event.inputs),
-                tuple(event.outputs),
-                launch.program.kernel,
-                None if work is None else work(launch.attributes, specs),
-            )
-        )
+        placed.extend(y for y in event.outputs if y.buffer in event.allocated)
+        if event.launch is not None:
+            number = counts.get(event.name, 0)
+            counts[event.name] = number + 1
+            calls.append(_call(event, number))
 
     token = active.set(context)
     try:
         with numerics(level):
             memory = MemoryState.create(device)
-            memory, args, kwargs, arguments = _placed(memory, functional, inputs, choices)
-            with observed_by(observe):
-                returned = functional(memory, *args, **kwargs)
+            timeline = Timeline(memory, context)
+            with observed_by(timeline, timeline.refused):
+                memory, args, kwargs, arguments = _placed(memory, functional, inputs, choices)
+                with observed_by(observe):
+                    returned = functional(memory, *args, **kwargs)
     finally:
         active.reset(token)
     if not (isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[0], MemoryState)):
         raise ArgumentError(f"a functional program returns (memory, result), got {type(returned).__name__}")
+    if any(isinstance(y.array, Tracer) for call in calls for y in call.outputs):
+        raise ArgumentError(
+            "the program has operations under jax.jit, lax.scan or another transformation, whose values are not seen: leave it out"
+        )
+    timeline.reach(returned[0])
     leaves = jax.tree_util.tree_leaves(returned[1], is_leaf=lambda x: isinstance(x, Tensor))
     outputs = tuple(x for x in leaves if isinstance(x, Tensor))
-    result = Run(tuple(calls), arguments, outputs)
-    known = chooser.met | set(arguments) | {EVERY_PRODUCT}
-    if unknown := [key for key in (*choices.dtypes, *choices.fidelity) if key not in known]:
+    size = sum(x.spec.num_pages * x.spec.page_size for x in (*arguments.values(), *placed))
+    plan = plan_of(timeline, tuple(x.buffer for x in arguments.values()), result=returned[1], is_function=True)
+    result = Run(tuple(calls), arguments, outputs, plan, size)
+    unknown = [key for key in choices.dtypes if key not in chooser.met | arguments.keys()]
+    unknown += [key for key in choices.fidelity if key not in chooser.met | {EVERY_PRODUCT}]
+    if unknown:
         raise ArgumentError(
-            f"nothing in the program is called {unknown[0]!r}: its operations are {', '.join(dict.fromkeys(result.labels()))}, its "
-            f"arguments {', '.join(arguments) or 'none'}"
+            f"nothing that has such a choice is called {unknown[0]!r} in the program: its operations are "
+            f"{', '.join(dict.fromkeys(result.labels()))}, its arguments {', '.join(arguments) or 'none'}"
         )
     return result
+
+
+def _call(event: Event, number: int) -> Call:
+    launch = event.launch
+    assert launch is not None  # asked before
+    operation, attributes = launch.operation, launch.attributes
+    specs = tuple(x.spec if type(x) is Tensor else None for x in event.inputs)
+    outputs = event.outputs
+    is_free = bool(outputs) and takes_a_dtype(operation, attributes, specs, outputs[0].buffer not in event.allocated)
+    return Call(
+        event.name,
+        number,
+        event.site or call_site(),
+        operation,
+        attributes,
+        tuple(event.inputs),
+        tuple(outputs),
+        launch.program.kernel,
+        None if operation.work is None else operation.work(attributes, specs),
+        outputs[0].dtype if is_free else None,
+    )
 
 
 def _placed(
@@ -260,7 +304,7 @@ def _placed(
         placed = []
         for path, leaf in leaves:
             label = name + jax.tree_util.keystr(path)
-            if isinstance(leaf, Tensor) or hasattr(leaf, "dtype") and hasattr(leaf, "shape"):
+            if isinstance(leaf, Tensor) or (hasattr(leaf, "dtype") and len(getattr(leaf, "shape", ()))):
                 memory, leaf = _stored(memory, label, leaf, choices.dtypes.get(label))
                 tensors[label] = leaf
             placed.append(leaf)

@@ -32,12 +32,14 @@ class Block(NamedTuple):
         spread: powers of two between its largest magnitude and its smallest that is not zero, in the reference.
         share: of the squared error of the whole tensor.
         relative_error: its own.
+        values: the 16 (or fewer, at the end of a row) of the reference.
     """
 
     start: tuple[int, ...]
     spread: int
     share: float
     relative_error: float
+    values: tuple[float, ...]
 
     def __str__(self) -> str:
         *leading, last = self.start
@@ -48,8 +50,8 @@ class Row(NamedTuple):
     """One result of a program beside the reference's.
 
     Attributes:
-        label: the operation's name, numbered where it occurs more than once; or "argument NAME".
-        site: the user's line, None for arguments.
+        label: an argument's name; an operation's, numbered where it occurs more than once: a key of `dtypes` or `fidelity`.
+        site: the user's line, "argument" or "output".
         dtype: of the result.
         fidelity: of the operation's products, None where it has no such choice.
         pcc, relative_error, scale: see `tt_jax.measures`; against the reference, so with all that went before.
@@ -59,7 +61,7 @@ class Row(NamedTuple):
     """
 
     label: str
-    site: Site | None
+    site: Site | str | None
     dtype: DataType
     fidelity: MathFidelity | None
     pcc: float
@@ -123,7 +125,8 @@ def compare(
             tensors in DRAM: floats bfloat16 in TILE layout, integers in their own dtype in ROW_MAJOR. For another layout or placement pass
             a `Tensor`, of which the values are copied.
         ref: what to measure against: "float32" (nothing rounds), "device" or "fast", with the program's own dtypes.
-        dtypes: by argument, what it is stored as; by operation, the dtype of its result. The keys are the table's labels; a name
+        dtypes: by argument, what it is stored as; by operation, the dtype of its result: bfloat16, bfloat8_b or bfloat4_b, where it has
+            a `dtype` argument and its result, so far one of these, has a place of its own. The keys are the table's labels; a name
             without a number means every operation of that name.
         fidelity: one for all operations that multiply matrices, or by operation.
         level: of the program; the one in force by default.
@@ -141,7 +144,7 @@ def compare(
     made = run(program, inputs, level, choices, board)
     _require_same_calls(made, reference)
     rows = [
-        _row(f"argument {name}", None, None, tensor, reference.arguments[name])
+        _row(name, "argument", None, tensor, reference.arguments[name])
         for name, tensor in made.arguments.items()
         if tensor.dtype.is_float
     ]
@@ -151,7 +154,11 @@ def compare(
             if y.dtype.is_float:
                 rows.append(_row(label, call.site, call.fidelity, y, wanted, own))
     pairs = zip(made.outputs, reference.outputs, strict=True)
-    outputs = [_row(f"output {i}", None, None, y, wanted) for i, (y, wanted) in enumerate(pairs) if y.dtype.is_float]
+    outputs = [
+        _row(f"output[{i}]" if i else "output", "output", None, y, wanted)
+        for i, (y, wanted) in enumerate(pairs)
+        if y.dtype.is_float
+    ]
     return Comparison(tuple(rows), level, ref, choices, tuple(outputs))
 
 
@@ -168,12 +175,16 @@ def _require_same_calls(made: Run, reference: Run) -> None:
 
 def _alone(call: Call) -> tuple[Any, ...]:
     """The results of one launch at level "float32", on the inputs that it had."""
-    arrays = [x.array if type(x) is Tensor else x for x in call.inputs]
+    arrays = [jnp.asarray(x.array if type(x) is Tensor else x) for x in call.inputs]
+    # Widened here, they are what the reference's launch had, whose trace serves again.
+    arrays = [x.astype(jnp.float32) if x.dtype == jnp.bfloat16 else x for x in arrays]
     with numerics.numerics("float32"):
         return call.kernel(*arrays)
 
 
-def _row(label: str, site: Site | None, fidelity: MathFidelity | None, y: Tensor, reference: Tensor, alone: Any = None) -> Row:
+def _row(
+    label: str, site: Site | str | None, fidelity: MathFidelity | None, y: Tensor, reference: Tensor, alone: Any = None
+) -> Row:
     values, expected = (np.asarray(jnp.asarray(x.array, jnp.float32)) for x in (y, reference))
     return Row(
         label,
@@ -220,5 +231,6 @@ def worst_blocks(values: np.ndarray, expected: np.ndarray, count: int = _WORST) 
         if error[at] > 0:
             relative = float(np.sqrt(error[at] / own[at])) if own[at] else float("inf")
             start = (*map(int, at[:-1]), int(at[-1]) * GROUP)
-            blocks.append(Block(start, int(spread[at]), float(error[at] / total), relative))
+            inside = tuple(map(float, expected[at[:-1]][start[-1] : start[-1] + GROUP]))
+            blocks.append(Block(start, int(spread[at]), float(error[at] / total), relative, inside))
     return tuple(blocks)

@@ -147,7 +147,7 @@ def launch(
     cache = context.programs
     name = operation.name_of(attributes)
     if context.choose is not None:
-        attributes = context.choose(operation, attributes)
+        attributes = context.choose(operation, attributes, tuple(specs), output)
     key = (operation, attributes, memory.device, *specs)
     program = found = cache.find(key)
     if program is None:
@@ -277,7 +277,7 @@ def _demand(
     def other(changes: Mapping[str, Any], in_dram: Collection[int]) -> shortage.Need | None:
         if not all(field in getattr(attributes, "_fields", ()) for field in changes):
             return None
-        if "dtype" in changes and (given or not _takes_dtype(name)):
+        if "dtype" in changes and (given or not takes_dtype(name)):
             return None
         moved = list(specs)
         for i in in_dram:
@@ -291,7 +291,7 @@ def _demand(
     return shortage.Demand(name, need_of(program), other, tensors, output, operation.moves)  # type: ignore[arg-type]
 
 
-def _takes_dtype(name: str) -> bool:
+def takes_dtype(name: str) -> bool:
     """Whether the operation `name` lets its caller choose the dtype of the result."""
     function = getattr(importlib.import_module("tt_jax.operations"), name, None)
     return function is not None and "dtype" in inspect.signature(function).parameters

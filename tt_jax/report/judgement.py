@@ -39,7 +39,7 @@ def _figure(value: float, form: str) -> str:
 # --- comparisons
 
 _COMPARED = (
-    "operation",
+    "name",
     "line",
     "dtype",
     "fidelity",
@@ -122,33 +122,53 @@ _BAR = 40
 
 
 def explanation_text(explanation: "Explanation") -> str:
-    """What the format loses and where: a histogram of the spreads, the errors, the worst blocks."""
+    """What the format loses and where: errors, a histogram of the spreads, rows and columns, the worst blocks."""
     e = explanation
-    counts = e.spread_counts
-    top = max(counts.values(), default=1)
+    folded: dict[str, int] = {}
+    for spread, n in e.spread_counts.items():
+        name = str(spread) if spread < _WIDE else f"{_WIDE}+"
+        folded[name] = folded.get(name, 0) + n
+    top = max(folded.values(), default=1)
     lines = [
         f"{'x'.join(map(str, e.shape))} as {e.dtype.kernel_name}: {e.magnitude_bits} bits of magnitude, one exponent for 16 neighbours",
         f"relative error  {e.relative_error:.2e} measured, {e.predicted_error:.2e} predicted from the exponents alone",
-        f"lost            {e.lost_bits:.2f} bits of a datum on average to neighbours with larger exponents; {e.zeroed:.2%} of the numbers "
+        f"lost            {e.lost_bits:.2f} bits of a number on average to neighbours with larger exponents; {e.zeroed:.2%} of the numbers "
         f"became 0, {e.saturated:.2%} stopped at the largest code",
-        f"along the other axis (transposed) the relative error would be {_figure(e.transposed_error, '.2e') or 'undefined'}",
+        f"transposed      {_instead(e.transposed_error, e.relative_error)}",
+        f"columns sorted  {_instead(e.sorted_error, e.relative_error)}, if those of a size stood together",
         "",
         "spread of a block (powers of two between its largest and its smallest number)   blocks",
+        *(f"  {name:>4}  {'#' * max(1, round(_BAR * n / top)):<{_BAR}}  {n:>8,}" for name, n in folded.items()),
+        "",
         *(
-            f"  {spread:>4}  {'#' * max(1, round(_BAR * n / top)) if n else '':<{_BAR}}  {n:>8,}"
-            for spread, n in counts.items()
+            f"{name:<15} {', '.join(f'{i} ({share:.1%})' for i, share in shares) or 'none'}{what if shares else ''}"
+            for name, shares, what in (
+                ("worst rows", e.rows, "; their share of the squared error"),
+                ("worst columns", e.columns, "; the same"),
+                ("leaders", e.leaders, "; columns that alone set the exponent of most of their blocks"),
+            )
         ),
     ]
     if e.blocks:
-        lines += ["", *aligned([("worst blocks", "spread", "rel. error", "of error"), *map(_block, e.blocks)], _BLOCK_RIGHT)]
+        head = ("worst blocks", "spread", "rel. error", "of error", "values")
+        lines += ["", *aligned([head, *map(_block, e.blocks)], _BLOCK_RIGHT)]
     return "\n".join(lines)
 
 
+_WIDE = 16
+"""Spreads from here on are one line."""
 _BLOCK_RIGHT = frozenset(("spread", "rel. error", "of error"))
 
 
+def _instead(error: float, as_it_is: float) -> str:
+    if error != error:
+        return "undefined of a vector"
+    return f"{error:.2e}" + (f", {error / as_it_is:.2f} times" if as_it_is else "")
+
+
 def _block(block: Any) -> tuple[str, ...]:
-    return (str(block), str(block.spread), f"{block.relative_error:.2e}", f"{block.share:.2%}")
+    values = " ".join(f"{value:.2g}" for value in block.values)
+    return (str(block), str(block.spread), f"{block.relative_error:.2e}", f"{block.share:.2%}", values)
 
 
 def draw_explanation(explanation: "Explanation", path: str | os.PathLike[str]) -> None:
@@ -161,11 +181,15 @@ def draw_explanation(explanation: "Explanation", path: str | os.PathLike[str]) -
     ):
         image = axes.imshow(values, aspect="auto", interpolation="nearest", cmap=colours)
         axes.set(title=title, xlabel="block of 16 columns", ylabel="row")
+        axes.locator_params(integer=True)
         figure.colorbar(image, ax=axes)
     histogram.bar(list(explanation.spread_counts), list(explanation.spread_counts.values()), color="tab:blue")
     histogram.set(xlabel="spread", ylabel="blocks", title="blocks by spread")
+    histogram.locator_params(axis="x", integer=True)
     shape = "x".join(map(str, explanation.shape))
-    figure.suptitle(f"{shape} as {explanation.dtype.kernel_name}: relative error {explanation.relative_error:.2e}", fontsize=10)
+    figure.suptitle(
+        f"{shape} as {explanation.dtype.kernel_name}: relative error {explanation.relative_error:.2e}\n", fontsize=10
+    )
     figure.savefig(path, dpi=110)
 
 
@@ -187,8 +211,9 @@ def search_table(search: "Search") -> str:
     )
     return "\n".join(
         [
-            f"{wanted}: reached with {kept}, after {len(search.trials)} runs",
+            f"{wanted}: reached with {kept}, after {len(search.trials)} runs{'' if search.is_complete else ', which were all allowed'}",
             f"bytes   {best.bytes:,} of tensors, {best.bytes / first.bytes:.1%} of the most precise setting's {first.bytes:,}",
+            f"L1      {best.peak_l1:,} at its peak, per bank; {first.peak_l1:,} at the most precise",
             f"cycles  {best.cycles:,} of matrix engines, {best.cycles / max(first.cycles, 1):.1%} of {first.cycles:,}",
             "",
             *aligned(settings, ()),
