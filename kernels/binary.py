@@ -7,6 +7,7 @@ rounded to Dst once. Source: spec/device_numerics.md (measured for bfloat16 add,
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
@@ -134,8 +135,83 @@ def _floor_div(x: Array, y: Array) -> Array:
     return jnp.floor(x / y)
 
 
+def _sloped(slopes: Callable[[Array, Array], tuple[Array, Array]]) -> Callable[[Callable[..., Array]], Callable[..., Array]]:
+    """Give a function of two numbers the derivatives `slopes(x, y)`, where those of its formula are NaN, or missing."""
+
+    def decorate(function: Callable[..., Array]) -> Callable[..., Array]:
+        differentiable = jax.custom_jvp(function)
+
+        def jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+            by_x, by_y = slopes(*primals)
+            return differentiable(*primals), by_x * tangents[0] + by_y * tangents[1]
+
+        differentiable.defjvp(jvp)
+        return differentiable
+
+    return decorate
+
+
+@_sloped(lambda x, y: (jnp.where((x == 0) & (y <= 0), 0.0, jnp.log(y)), jnp.where(x == 0, 0.0, x / y)))
 def _xlogy(x: Array, y: Array) -> Array:
+    """As in torch, its slope along `x` is 0 where both are."""
     return jnp.where((x == 0) & ~jnp.isnan(y), 0.0, x * jnp.log(jnp.where(x == 0, 1.0, y)))
+
+
+def _pow_slopes(x: Array, y: Array) -> tuple[Array, Array]:
+    by_y = jnp.where((x == 0) & (y >= 0), 0.0, jnp.power(x, y) * jnp.log(x))
+    return jnp.where(y == 0, 0.0, y * jnp.power(x, y - 1)), by_y
+
+
+@_sloped(_pow_slopes)
+def _pow(x: Array, y: Array) -> Array:
+    """Has no slope along `y` where `x` is negative: NaN."""
+    return jnp.power(x, y)
+
+
+def _shares(x: Array, y: Array) -> Array:
+    """`x - y`, and 0 for two infinities of one sign."""
+    return jnp.where(x == y, 0.0, x - y)
+
+
+@_sloped(lambda x, y: (jax.nn.sigmoid(_shares(x, y)), jax.nn.sigmoid(_shares(y, x))))
+def _logaddexp(x: Array, y: Array) -> Array:
+    return jnp.logaddexp(x, y)
+
+
+@_sloped(
+    lambda x, y: (jax.nn.sigmoid(_shares(x, y) * np.float32(np.log(2))), jax.nn.sigmoid(_shares(y, x) * np.float32(np.log(2))))
+)
+def _logaddexp2(x: Array, y: Array) -> Array:
+    return jnp.logaddexp2(x, y)
+
+
+def _direction(x: Array, length: Array) -> Array:
+    """`x / length`; 0 at the origin, and the sign of an infinite `x`."""
+    finite = jnp.where(jnp.isinf(length) | (length == 0), 1.0, length)
+    return jnp.where(jnp.isinf(length), jnp.where(jnp.isinf(x), jnp.sign(x), 0.0), x / finite)
+
+
+@_sloped(lambda x, y: (_direction(x, jnp.hypot(x, y)), _direction(y, jnp.hypot(x, y))))
+def _hypot(x: Array, y: Array) -> Array:
+    return jnp.hypot(x, y)
+
+
+def _atan2_slopes(x: Array, y: Array) -> tuple[Array, Array]:
+    length = jnp.hypot(x, y)
+    divisor = jnp.where(length == 0, 1.0, length)
+    return _direction(y, length) / divisor, -_direction(x, length) / divisor
+
+
+@_sloped(_atan2_slopes)
+def _atan2(x: Array, y: Array) -> Array:
+    """Its slopes are 0 at the origin, where it jumps."""
+    return jnp.arctan2(x, y)
+
+
+@_sloped(lambda x, y: (jnp.ones_like(x), jnp.zeros_like(y)))
+def _nextafter(x: Array, y: Array) -> Array:
+    """A step of rounding: its derivative is that of `x`."""
+    return jnp.nextafter(x, y)
 
 
 def _close(x: Array, y: Array, rtol: float, atol: float, equal_nan: float) -> Array:
@@ -192,17 +268,17 @@ FUNCTIONS: dict[str, Function] = {
     "floor_div": Function(_exact(_floor_div), _whole_quotient(jnp.floor_divide)),
     "remainder": Function(_exact(jnp.remainder), _whole_rest(jnp.remainder)),
     "fmod": Function(_exact(jnp.fmod), _whole_rest(lax.rem)),
-    "pow": Function(_exact(jnp.power)),
+    "pow": Function(_exact(_pow)),
     "ldexp": Function(_exact(lambda x, y: x * jnp.exp2(y))),
-    "logaddexp": Function(_exact(jnp.logaddexp)),
-    "logaddexp2": Function(_exact(jnp.logaddexp2)),
+    "logaddexp": Function(_exact(_logaddexp)),
+    "logaddexp2": Function(_exact(_logaddexp2)),
     "xlogy": Function(_exact(_xlogy)),
-    "hypot": Function(_exact(jnp.hypot)),
-    "atan2": Function(_exact(jnp.arctan2)),
-    "nextafter": Function(_exact(jnp.nextafter)),
+    "hypot": Function(_exact(_hypot)),
+    "atan2": Function(_exact(_atan2)),
+    "nextafter": Function(_exact(_nextafter)),
     "maximum": Function(_exact(jnp.maximum), _integer(jnp.maximum)),
     "minimum": Function(_exact(jnp.minimum), _integer(jnp.minimum)),
-    "prelu": Function(_exact(lambda x, y: jnp.where(x < 0, x * y, x))),
+    "prelu": Function(_exact(lambda x, y: x * jnp.where(x < 0, y, 1.0))),
     "gcd": Function(None, _integer(jnp.gcd)),
     "lcm": Function(None, _integer(_lcm)),
     "isclose": Function(_exact(lambda x, y, *p: _close(x, y, *p).astype(jnp.float32)), _close_integers),

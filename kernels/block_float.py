@@ -7,16 +7,21 @@ Two rules make them. The *host* rule (`from_torch`): one rounding, nearest-even,
 bits without a sticky bit; a carry out of the top saturates. The *device* rule (every operation's output): to 6 explicit
 mantissa bits with ties away, then aligned with ties away again; bfloat4_b is that, with its low 4 bits cut.
 Source: spec/numerics.md sections 1.2 to 1.5 and spec/device_numerics.md (measured, 0 mismatches).
+
+Both are float arithmetic here, exact and as fast as memory: shifts by a different distance for each value are not.
 """
 
+import functools
 from typing import Literal, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+from jax.experimental.layout import Layout, with_layout_constraint
 
 from tt_jax.kernels import rounding
-from tt_jax.kernels.tilize import TILE, tilize, untilize
+from tt_jax.kernels.tilize import TILE, from_tiles, pad_to_tiles, padded_shape, tile_count, to_tiles, without_padding
 
 Format = Literal["bfloat8_b", "bfloat4_b"]
 Rule = Literal["host", "device", "precise"]
@@ -27,10 +32,18 @@ _E8M6 = np.uint32(0xFFFE_0000)  # to 6, the packer's early format
 _EXPONENT_16 = np.uint16(0x7F80)
 EXPONENT_BYTES = TILE * TILE // GROUP
 
+# Exponents and distances between them, as they stand in a float32's pattern; int32, whose comparisons every machine has.
+_ONE, _BIAS, _MIDDLE = np.int32(1 << 23), np.int32(127 << 23), np.int32(64 << 23)
+_HIGH = np.int32(192 << 23)
+
 
 class _Layout(NamedTuple):
     width: int  # magnitude bits
     per_byte: int  # data in a byte, the first in the low bits
+
+    @property
+    def largest(self) -> int:
+        return 2**self.width - 1
 
     @property
     def tile_bytes(self) -> int:
@@ -58,11 +71,19 @@ def _require_axis(x: Array) -> None:
 
 
 def _grouped(x: Array) -> Array:
-    """float32 `[..., w]` as groups `[..., ceil(w / 16), 16]`, the last one filled with zeros."""
+    """`[..., w]` as groups `[..., ceil(w / 16), 16]`, the last one filled with zeros."""
     fill = -x.shape[-1] % GROUP
     if fill:
         x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, fill)])
     return x.reshape(*x.shape[:-1], x.shape[-1] // GROUP, GROUP)
+
+
+def _largest_exponent(u: Array) -> Array:
+    """The largest exponent in groups of patterns `[..., 16]`: int32 `[..., 1]`, in its place.
+
+    It is found among integers of 16 bits: XLA vectorizes that maximum, the one of floats (with its NaN) it does not.
+    """
+    return ((u >> 16).astype(jnp.uint16) & _EXPONENT_16).max(-1, keepdims=True).astype(jnp.int32) << 16
 
 
 def shared_exponents(x: Array) -> Array:
@@ -71,23 +92,96 @@ def shared_exponents(x: Array) -> Array:
     A group of zeros and subnormals has the smallest one, 2**-127; one with infinity or NaN has NaN. Raises ValueError on rank 0.
     """
     _require_axis(x)
-    exponent = (rounding.bits(_grouped(rounding.widen(x))) & rounding.EXPONENT) >> 23
-    return lax.bitcast_convert_type(exponent.max(-1).astype(jnp.uint8), jnp.float8_e8m0fnu)
+    exponent = _largest_exponent(_grouped(rounding.bits(rounding.widen(x))))[..., 0] >> 23
+    return lax.bitcast_convert_type(exponent.astype(jnp.uint8), jnp.float8_e8m0fnu)
 
 
-def _host_codes(x: Array, width: int) -> tuple[Array, Array]:
-    """Groups of float32 `[..., 16]` -> (codes, shared exponent `[..., 1]`), uint32, by the host rule."""
-    u = rounding.bits(x)
-    exponent = (u & rounding.EXPONENT) >> 23
-    shared = exponent.max(-1, keepdims=True)
-    significand = (u & 0x7F_FFFF) | 0x80_0000
-    aligned = significand >> jnp.minimum(shared - exponent, 31)
-    drop = 24 - width
-    rounded = (aligned + ((1 << (drop - 1)) - 1) + ((aligned >> drop) & 1)) >> drop
-    magnitude = jnp.where(exponent == 0, 0, jnp.minimum(rounded, (1 << width) - 1))
-    return jnp.where(magnitude == 0, 0, magnitude | (u >> 31 << width)), shared
+def _pattern(x: Array) -> Array:
+    return lax.bitcast_convert_type(x, jnp.int32)
 
 
+def _value(pattern: Array) -> Array:
+    return lax.bitcast_convert_type(pattern, jnp.float32)
+
+
+def _way_back(exponent: Array) -> Array:
+    """What to add to patterns of groups under `exponent` that were moved to the middle of the exponent range: +-64 or 0."""
+    return jnp.where(exponent >= _HIGH, _MIDDLE, jnp.where(exponent < _MIDDLE, -_MIDDLE, np.int32(0)))
+
+
+def _centred(u: Array, exponent: Array) -> tuple[Array, Array, Array]:
+    """Magnitudes of patterns `u`, moved to where arithmetic neither over- nor underflows: (values, their exponent, the way back).
+
+    Exponent 255 is one more exponent here. Subnormals become zero, and so does what lies at least 64 binary places below its
+    group near the upper end.
+    """
+    magnitude, back = (u & rounding.MAGNITUDE).astype(jnp.int32), _way_back(exponent)
+    least = _ONE + jnp.maximum(back, 0)
+    return _value(jnp.where(magnitude < least, 0, magnitude - back)), exponent - back, back
+
+
+def _host_rounded(values: Array, exponent: Array, width: int) -> Array:
+    """Magnitudes in steps of their group, float32 integers up to 2**width: cut to 24 bits under `exponent`, then to nearest even."""
+    aligned = jnp.floor(values * _value((_BIAS + 23 * _ONE) - (exponent - _BIAS)))
+    return lax.round(aligned * np.float32(2.0 ** (width - 24)), lax.RoundingMethod.TO_NEAREST_EVEN)
+
+
+def _device_rounded(values: Array, exponent: Array, width: int) -> Array:
+    """Magnitudes of at most 8 bits in steps of their group: to 7 bits under `exponent`, ties away; further bits are cut.
+
+    Scaling by `1 + 2**-10` first lifts every tie, and, with at most 8 significant bits, nothing else across one.
+    """
+    step = _value((_BIAS + 6 * _ONE) - (exponent - _BIAS)) * np.float32(1 + 2**-10)
+    rounded = lax.round(values * step, lax.RoundingMethod.TO_NEAREST_EVEN)
+    return rounded if width == 7 else jnp.floor(rounded * np.float32(2.0 ** (width - 7)))
+
+
+def _quantized(x: Array, format: str, rule: str) -> Array:
+    """float32 `[..., w]` after a trip through `format`."""
+    width, largest = _layout(format).width, _layout(format).largest
+    u = original = rounding.bits(x)
+    if rule != "host":
+        precise = rule == "precise" and format == "bfloat8_b"
+        u = rounding.flush(u, u & _BFLOAT16 if precise else (u + 0x1_0000) & _E8M6)
+    u = _grouped(u)
+    values, exponent, back = _centred(u, _largest_exponent(u))
+    rounded = (_host_rounded if rule == "host" else _device_rounded)(values, exponent, width)
+    step = _value(exponent - (width - 1) * _ONE)
+    y = jnp.minimum(_pattern(rounded * step), _pattern(step * np.float32(largest)))
+    # What is not zero is no smaller than the smallest normal number: every step below that divides it.
+    y = jnp.where(y == 0, 0, y + back).astype(jnp.uint32).reshape(*x.shape[:-1], -1)[..., : x.shape[-1]]
+    return rounding.from_bits(jnp.where(y == 0, np.uint32(0), y | (original & rounding.SIGN)))
+
+
+@functools.partial(jax.jit, static_argnames=("format", "rule"))
+def quantize(x: Array, format: Format, rule: Rule = "host") -> Array:
+    """The values of `x` `[..., w]` (bfloat16 or float32) after a trip through `format`, in the shape and dtype of `x`.
+
+    `rule` is "host" (what `from_torch` stores), "device" (what an operation's packer stores) or "precise" (the device's
+    typecast to bfloat8_b, which rounds once; bfloat4_b has no such path on the device and takes "device"). Its derivative is the identity.
+    Raises ValueError on another format or rule, or on rank 0.
+    """
+    _layout(format)
+    if rule not in ("host", "device", "precise"):
+        raise ValueError(f"rule {rule!r} is unknown: expected 'host', 'device' or 'precise'")
+    _require_axis(x)
+    return _quantize(x, format, rule) if x.size else x
+
+
+@rounding.straight_through
+def _quantize(x: Array, format: str, rule: str) -> Array:
+    y = _quantized(rounding.widen(x), format, rule)
+    if x.dtype == jnp.float32:
+        return y
+    return rounding.host_bfloat16(y) if rule == "host" else y.astype(x.dtype)
+
+
+def _in_memory(x: Array) -> Array:
+    """`x`, written to memory row by row: XLA would fuse what reorders bytes with the loop over floats, and slow both down."""
+    return with_layout_constraint(x, Layout(tuple(range(x.ndim))))
+
+
+@functools.partial(jax.jit, static_argnames="format")
 def pack(x: Array, format: Format) -> Array:
     """Pack `x` (bfloat16 or float32, any rank from 1) into tiles by the host rule: uint8 `[tiles, tile_bytes(format)]`.
 
@@ -96,13 +190,37 @@ def pack(x: Array, format: Format) -> Array:
     """
     layout = _layout(format)
     _require_axis(x)
-    tiles = tilize(rounding.widen(x)).reshape(-1, EXPONENT_BYTES, GROUP)
-    codes, shared = _host_codes(tiles, layout.width)
-    codes = codes.reshape(len(tiles), -1, layout.per_byte)
-    data = sum(codes[..., i] << (i * 8 // layout.per_byte) for i in range(layout.per_byte))
-    return jnp.concatenate([shared[..., 0], data], axis=-1).astype(jnp.uint8)
+    x = pad_to_tiles(rounding.widen(x))
+    u = _grouped(rounding.bits(x))
+    shared = _largest_exponent(u)
+    values, exponent, _ = _centred(u, shared)
+    # Added to 2**23, an integer is the low bits of the pattern.
+    carrier = np.float32(2**23)
+    rounded = _pattern(_host_rounded(values, exponent, layout.width) + carrier)
+    magnitude = jnp.minimum(rounded, carrier.view(np.int32) + np.int32(layout.largest)).astype(jnp.uint8)
+    sign = (u >> (31 - layout.width)).astype(jnp.uint8) & np.uint8(1 << layout.width)
+    codes = _in_memory(jnp.where(magnitude == 0, np.uint8(0), magnitude | sign))
+    codes = codes.reshape(*x.shape[:-1], x.shape[-1] // layout.per_byte, layout.per_byte)
+    data = codes[..., 0] if layout.per_byte == 1 else codes[..., 0] | (codes[..., 1] << 4)
+    exponents = to_tiles((shared[..., 0] >> 23).astype(jnp.uint8), TILE // GROUP)
+    return jnp.concatenate([exponents, to_tiles(data, TILE // layout.per_byte)], axis=-1)
 
 
+def _decode(codes: Array, shared: Array, width: int) -> Array:
+    """int32 codes `[..., 16]` and their groups' biased exponents `[..., 1]` -> float32 `[..., 16]`.
+
+    XLA flushes subnormal arithmetic, so subnormals are made of bits.
+    """
+    magnitude, exponent = codes & np.int32(2**width - 1), shared << 23
+    back = _way_back(exponent)
+    y = _pattern(magnitude.astype(jnp.float32) * _value(exponent - back - (width - 1) * _ONE)) + back
+    # Up to the smallest normal number, a pattern counts units of 2**-149.
+    units = magnitude << jnp.minimum(shared + (149 - 127 - (width - 1)), 31)
+    y = jnp.where(y < _ONE, units, y).astype(jnp.uint32) | ((codes.astype(jnp.uint32) << (31 - width)) & rounding.SIGN)
+    return rounding.from_bits(jnp.where(magnitude == 0, np.uint32(0), y))
+
+
+@functools.partial(jax.jit, static_argnames=("shape", "format"))
 def unpack(packed: Array, shape: tuple[int, ...], format: Format) -> Array:
     """The float32 values of `shape` in uint8 tiles `[tiles, tile_bytes(format)]`; exact, subnormals included.
 
@@ -113,73 +231,14 @@ def unpack(packed: Array, shape: tuple[int, ...], format: Format) -> Array:
         raise ValueError(
             f"{format} tiles have {layout.tile_bytes} bytes: expected [tiles, {layout.tile_bytes}], got {packed.shape}"
         )
-    u = packed.astype(jnp.uint32)
-    exponent, data = u[:, :EXPONENT_BYTES, None], u[:, EXPONENT_BYTES:, None]
-    bits_each = 8 // layout.per_byte
-    codes = (data >> (jnp.arange(layout.per_byte, dtype=jnp.uint32) * bits_each)) & ((1 << bits_each) - 1)
-    return untilize(_decode(codes.reshape(-1, EXPONENT_BYTES, GROUP), exponent, layout.width).reshape(-1, TILE * TILE), shape)
-
-
-def _decode(codes: Array, shared: Array, width: int) -> Array:
-    """Codes and their group's exponent -> float32, built from bits since XLA flushes subnormal arithmetic."""
-    magnitude = codes & ((1 << width) - 1)
-    shift = (lax.clz(magnitude) - (32 - width)).astype(jnp.int32)  # left shift that brings the leading one to the top
-    mantissa = (magnitude << (24 - width + shift).astype(jnp.uint32)) & 0x7F_FFFF
-    exponent = shared.astype(jnp.int32) - shift
-    normal = (exponent.astype(jnp.uint32) << 23) | mantissa
-    subnormal = (mantissa | 0x80_0000) >> jnp.clip(1 - exponent, 0, 31).astype(jnp.uint32)
-    pattern = jnp.where(exponent > 0, normal, subnormal) | (codes >> width << 31)
-    return rounding.from_bits(jnp.where(magnitude == 0, np.uint32(0), pattern))
-
-
-def _on_device(x: Array, format: str, precise: bool) -> Array:
-    """The packer's rule as float arithmetic: exact, and a tenth of the time of the shifts it stands for (measured on CPU).
-
-    Adding and subtracting `1.5 * 2**23` steps rounds to a multiple of the step, ties to even; scaling by `1 + 2**-10` first
-    lifts every tie, and, with at most 8 significant bits, nothing else across one. Groups near the ends of the exponent
-    range are moved to its middle meanwhile. The group's largest exponent is found among integers: XLA vectorizes that
-    maximum, the one of floats (with its NaN) it does not.
-    """
-    u = rounding.bits(x)
-    early = u & _BFLOAT16 if precise else (u + 0x1_0000) & _E8M6
-    u = _grouped(rounding.flush(u, early))
-    exponent = ((u >> 16).astype(jnp.uint16) & _EXPONENT_16).max(-1, keepdims=True).astype(jnp.uint32) << 16
-    shift = jnp.where(exponent < (64 << 23), np.int32(64), jnp.where(exponent > (191 << 23), np.int32(-64), np.int32(0)))
-    up, down = _power_of_two(shift), _power_of_two(-shift)
-    exponent = exponent + (shift << 23).astype(jnp.uint32)
-    step, largest = rounding.from_bits(exponent - (6 << 23)), rounding.from_bits(exponent)
-    magic = step * np.float32(1.5 * 2**23)
-    y = (rounding.from_bits(u) * (up * np.float32(1 + 2**-10)) + magic) - magic
-    y = jnp.clip(y, -largest * np.float32(127 / 64), largest * np.float32(127 / 64))
-    if format == "bfloat4_b":
-        # Cut toward zero by way of an integer, which has no negative zero.
-        y = (y / (16 * step)).astype(jnp.int32).astype(jnp.float32) * (16 * step)
-    return (y * down).reshape(*x.shape[:-1], -1)[..., : x.shape[-1]]
-
-
-def _power_of_two(exponent: Array) -> Array:
-    return rounding.from_bits((exponent + 127).astype(jnp.uint32) << 23)
-
-
-def quantize(x: Array, format: Format, rule: Rule = "host") -> Array:
-    """The values of `x` `[..., w]` (bfloat16 or float32) after a trip through `format`, in the shape and dtype of `x`.
-
-    `rule` is "host" (what `from_torch` stores), "device" (what an operation's packer stores) or "precise" (the device's
-    typecast to bfloat8_b, which rounds once; bfloat4_b has no such path on the device and takes "device"). Its derivative is the identity.
-    Raises ValueError on another format or rule, or on rank 0.
-    """
-    width = _layout(format).width
-    if rule not in ("host", "device", "precise"):
-        raise ValueError(f"rule {rule!r} is unknown: expected 'host', 'device' or 'precise'")
-    _require_axis(x)
-    return _quantize(x, format, rule, width) if x.size else x
-
-
-@rounding.straight_through
-def _quantize(x: Array, format: str, rule: str, width: int) -> Array:
-    wide = rounding.widen(x)
-    if rule != "host":
-        return _on_device(wide, format, rule == "precise" and format == "bfloat8_b").astype(x.dtype)
-    codes, shared = _host_codes(_grouped(wide), width)
-    y = _decode(codes, shared, width).reshape(*x.shape[:-1], -1)[..., : x.shape[-1]]
-    return y if x.dtype == jnp.float32 else rounding.host_bfloat16(y)
+    if len(packed) != tile_count(shape):
+        raise ValueError(f"shape {shape} takes {tile_count(shape)} tiles; `packed` has {len(packed)}")
+    *rows, columns = target = padded_shape(shape)
+    shared = from_tiles(packed[:, :EXPONENT_BYTES], (*rows, columns // GROUP), TILE // GROUP)
+    data = from_tiles(packed[:, EXPONENT_BYTES:], (*rows, columns // layout.per_byte), TILE // layout.per_byte)
+    codes = _in_memory(jnp.repeat(data, layout.per_byte, axis=-1)).astype(jnp.int32)
+    if layout.per_byte == 2:
+        codes = (codes >> 4 * (lax.broadcasted_iota(jnp.int32, target, len(rows)) & 1)) & 15
+    groups = codes.reshape(*rows, columns // GROUP, GROUP)
+    values = _decode(groups, _in_memory(shared)[..., None].astype(jnp.int32), layout.width)
+    return without_padding(values.reshape(target), shape)

@@ -3,8 +3,9 @@
 ttnn leaves both open; what it would read is what lies in memory there.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -30,6 +31,27 @@ def gather(x: Array, index: Array, dim: int) -> Array:
     return x.at[_places(index, dim)].get(mode="fill", fill_value=nothing(x))
 
 
+@jax.custom_jvp
+def _multiplied(x: Array, places: tuple[Array, ...], values: Array) -> Array:
+    """`x` times `values` at `places`, which may name a place more than once."""
+    return x.at[places].multiply(values, mode="drop")
+
+
+@_multiplied.defjvp
+def _(primals: tuple[Array, tuple[Array, ...], Array], tangents: tuple[Array, Any, Array]) -> tuple[Array, Array]:
+    (x, places, values), (dx, _, dvalues) = primals, tangents
+    zero = values == 0
+    one = jnp.ones_like(x)
+    nonzero = one.at[places].multiply(jnp.where(zero, 1, values), mode="drop")
+    zeros = jnp.zeros(x.shape, jnp.int32).at[places].add(zero.astype(jnp.int32), mode="drop")
+    there = lambda array: array.at[places].get(mode="fill", fill_value=0)
+    # What each value multiplies: the product of the others, without a division by a zero.
+    others = there(nonzero) / jnp.where(zero, 1, values)
+    others = jnp.where(there(zeros) == zero.astype(jnp.int32), others, 0) * there(x)
+    y = _multiplied(x, places, values)
+    return y, (dx * _multiplied(one, places, values)).at[places].add(dvalues * others, mode="drop")
+
+
 def scatter(x: Array, index: Array, source: Array, dim: int, reduction: Reduction) -> Array:
     """`x` with `source[i][j]` at `[index[i][j]][j]` for `dim` 0, and so on; `source` covers the shape of `index`.
 
@@ -46,7 +68,7 @@ def scatter(x: Array, index: Array, source: Array, dim: int, reduction: Reductio
         case "add":
             y = place.add(values, mode=mode)
         case "multiply":
-            y = place.multiply(values, mode=mode)
+            y = _multiplied(wide, _places(index, dim), values)
         case "amin":
             y = place.min(values, mode=mode)
         case "amax":

@@ -21,6 +21,18 @@ def power(x: Array, exponent: np.float32) -> Array:
     return lax.integer_pow(x, int(e)) if e in range(9) else jnp.power(x, exponent)
 
 
+@jax.custom_jvp
+def root(x: Array) -> Array:
+    """The square root of a sum of squares: with slope 0 at 0, where those of the squares are 0 too."""
+    return jnp.sqrt(x)
+
+
+@root.defjvp
+def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    y = root(primals[0])
+    return y, tangents[0] * jnp.where(y == 0, 0.0, 0.5 / y)
+
+
 def rpow(x: Array, base: np.float32) -> Array:
     """`base ** x`."""
     return jnp.power(base, x)
@@ -34,10 +46,19 @@ def logit(x: Array, eps: np.float32) -> Array:
     return jnp.log(x) - jnp.log1p(-x)
 
 
+def _with_limit(function: Callable[[Array], Array], limit: float) -> Callable[[Array], Array]:
+    """`function`, which is flat at infinity, with its `limit` there, where the library's slope is NaN."""
+    return lambda x: jnp.where(x == jnp.inf, limit, function(jnp.where(x == jnp.inf, 1.0, x)))
+
+
+digamma = _with_limit(lax.digamma, np.inf)
+"""The logarithmic derivative of the gamma function."""
+
+
 def polygamma(x: Array, order: np.float32, scale: np.float32) -> Array:
     """The derivative of `order` (1 to 10) of digamma. `scale` is what the device multiplies with, which follows from the order."""
     del scale
-    return jax.scipy.special.polygamma(int(order), x)
+    return _with_limit(lambda x: jax.scipy.special.polygamma(int(order), x), 0.0)(x)
 
 
 @jax.custom_jvp
@@ -177,7 +198,8 @@ def with_slope_of(smooth: Callable[[Array], Array], formula: Callable[[Array], A
 
     def jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
         _, slope = jax.jvp(smooth, primals, tangents)
-        return differentiable(*primals), slope
+        y = differentiable(*primals)
+        return y, slope.astype(y.dtype)
 
     differentiable.defjvp(jvp)
     return differentiable

@@ -6,6 +6,7 @@ taken. Constants: tt-metal's public kernels (tt_metal/hw/ckernels/wormhole_b0, r
 exp also in spec/numerics.md section 4; which of several variants is 0.81.1's was settled by the recordings.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -217,12 +218,13 @@ def _rsqrt_estimate(x: Array) -> Array:
     return _multiply_add(rest, _flushed(y * np.float32(0.5)), y)
 
 
-def _smooth_rsqrt(x: Array) -> Array:
+def _exact_rsqrt(x: Array) -> Array:
     value = _flushed(x)
     return jnp.where(value == 0, functions.copysign(jnp.full_like(x, jnp.inf), x), lax.rsqrt(value))
 
 
-_rsqrt_device = functions.with_slope_of(_smooth_rsqrt, _rsqrt_estimate)
+# The `where` above would multiply the slope at 0, which is infinite, with 0.
+_smooth_rsqrt = functions.with_slope_of(lambda x: lax.rsqrt(_flushed(x)), _exact_rsqrt)
 
 
 def _rough_estimate(x: Array) -> Array:
@@ -241,15 +243,8 @@ def _with_sign_of_zero(x: Array, y: Array) -> Array:
     return jnp.where(zero, functions.copysign(jnp.full_like(x, jnp.inf), x).astype(y.dtype), y)
 
 
-def rsqrt(x: Array, fast: bool, fp32_dest: bool) -> Array:
-    """1 / sqrt(x) of `x` with its subnormals, which the kernel takes for tiny numbers. Infinity at zero, of its sign.
-
-    A negative `x` has no root: NaN, which a 16-bit Dst holds as +inf. The fast kernel does not look, and what its formula
-    makes of a negative `x` is kept: a number, +inf once its seed is subnormal (measured), -inf beyond.
-    """
-    if fp32_dest or not numerics.is_rounded():
-        return _smooth_rsqrt(x)
-    y = rounding.nearest_away_bfloat16(_rsqrt_device(x))
+def _short_rsqrt(x: Array, fast: bool) -> Array:
+    y = rounding.nearest_away_bfloat16(_rsqrt_estimate(x))
     seed, negative = _rsqrt_seed(x), rounding.bits(x) > rounding.SIGN
     if fast:
         y = jnp.where(seed < rounding.SMALLEST_NORMAL, jnp.inf, jnp.where(seed >= rounding.SIGN, -jnp.inf, y))
@@ -257,6 +252,18 @@ def rsqrt(x: Array, fast: bool, fp32_dest: bool) -> Array:
     if not fast:
         y = jnp.where(negative, jnp.inf, y).astype(jnp.bfloat16)
     return _with_sign_of_zero(x, y)
+
+
+def rsqrt(x: Array, fast: bool, fp32_dest: bool) -> Array:
+    """1 / sqrt(x) of `x` with its subnormals, which the kernel takes for tiny numbers. Infinity at zero, of its sign.
+
+    A negative `x` has no root: NaN, which a 16-bit Dst holds as +inf. The fast kernel does not look, and what its formula
+    makes of a negative `x` is kept: a number, +inf once its seed is subnormal (measured), -inf beyond. Its slope is -inf at zero,
+    NaN below.
+    """
+    if fp32_dest or not numerics.is_rounded():
+        return _smooth_rsqrt(x)
+    return functions.with_slope_of(_smooth_rsqrt, functools.partial(_short_rsqrt, fast=fast))(x)
 
 
 def sqrt(x: Array, fp32_dest: bool) -> Array:

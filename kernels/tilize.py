@@ -24,17 +24,47 @@ def padded_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (*batch, -(-height // TILE) * TILE, -(-width // TILE) * TILE)
 
 
+def tile_count(shape: tuple[int, ...]) -> int:
+    """How many tiles an array of `shape` takes."""
+    return math.prod(padded_shape(shape)) // (TILE * TILE)
+
+
+def pad_to_tiles(x: Array, pad_value: float = 0) -> Array:
+    """`x` filled up to its `padded_shape`. Any dtype."""
+    target = padded_shape(x.shape)
+    x = x.reshape((1,) * (len(target) - x.ndim) + x.shape)
+    return jnp.pad(x, [(0, t - s) for s, t in zip(x.shape, target, strict=True)], constant_values=pad_value)
+
+
+def to_tiles(x: Array, width: int = TILE) -> Array:
+    """`x` `[..., h, w]` as tiles `[tiles, 32 * width]`, batch then tile rows then tile columns; `h` and `w` are whole tiles.
+
+    `width` is the number of elements in a row of a tile: fewer than 32 where several values share an element.
+    """
+    *batch, height, total = x.shape
+    rows, columns = height // TILE, total // width
+    faces = x.reshape(math.prod(batch), rows, 2, FACE, columns, 2, width // 2).transpose(0, 1, 4, 2, 5, 3, 6)
+    return faces.reshape(math.prod(batch) * rows * columns, TILE * width)
+
+
+def from_tiles(tiles: Array, shape: tuple[int, ...], width: int = TILE) -> Array:
+    """The array of `shape` `[..., h, w]`, whole tiles, that `to_tiles` made `tiles` of."""
+    *batch, height, total = shape
+    faces = tiles.reshape(math.prod(batch), height // TILE, total // width, 2, 2, FACE, width // 2)
+    return faces.transpose(0, 1, 3, 5, 2, 4, 6).reshape(shape)
+
+
+def without_padding(x: Array, shape: tuple[int, ...]) -> Array:
+    """The array of `shape` in `x`, which has its `padded_shape`."""
+    return x[tuple(slice(s) for s in (1,) * (2 - len(shape)) + tuple(shape))].reshape(shape)
+
+
 def tilize(x: Array, pad_value: float = 0) -> Array:
     """Lay `x` `[..., h, w]` out as tiles `[tiles, 1024]`, batch then tile rows then tile columns, padded to whole tiles.
 
     Within a tile the four faces follow each other, each row-major. Any dtype.
     """
-    target = padded_shape(x.shape)
-    x = x.reshape((1,) * (len(target) - x.ndim) + x.shape)
-    x = jnp.pad(x, [(0, t - s) for s, t in zip(x.shape, target, strict=True)], constant_values=pad_value)
-    rows, columns = target[-2] // TILE, target[-1] // TILE
-    faces = x.reshape(math.prod(target[:-2]), rows, 2, FACE, columns, 2, FACE).transpose(0, 1, 4, 2, 5, 3, 6)
-    return faces.reshape(math.prod(target) // (TILE * TILE), TILE * TILE)
+    return to_tiles(pad_to_tiles(x, pad_value))
 
 
 def untilize(tiles: Array, shape: tuple[int, ...]) -> Array:
@@ -42,11 +72,7 @@ def untilize(tiles: Array, shape: tuple[int, ...]) -> Array:
 
     Raises ValueError if the tiles are not those of `shape`.
     """
-    target = padded_shape(shape)
-    count = math.prod(target) // (TILE * TILE)
+    count = tile_count(shape)
     if tiles.shape != (count, TILE * TILE):
         raise ValueError(f"shape {shape} takes {count} tiles of {TILE * TILE} elements; `tiles` has shape {tiles.shape}")
-    rows, columns = target[-2] // TILE, target[-1] // TILE
-    faces = tiles.reshape(math.prod(target[:-2]), rows, columns, 2, 2, FACE, FACE).transpose(0, 1, 3, 5, 2, 4, 6)
-    full = faces.reshape(target)[tuple(slice(s) for s in (1,) * (2 - len(shape)) + tuple(shape))]
-    return full.reshape(shape)
+    return without_padding(from_tiles(tiles, padded_shape(shape)), shape)

@@ -161,7 +161,7 @@ FUNCTIONS: dict[str, Function] = {
     "erfc": _exact(lax.erfc),
     "erfinv": _exact(lax.erf_inv),
     "lgamma": _exact(lax.lgamma),
-    "digamma": _exact(lax.digamma),
+    "digamma": _exact(f.digamma),
     "polygamma": _exact(f.polygamma, 1.0, required=1),
     "i0": _exact(f.i0),
     "i1": _exact(f.i1),

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from block_float_samples import KINDS, SHAPE, from_fields, sample
-from oracles import block_float as oracle
 from oracles import rounding as rounding_oracle
 from patterns import assert_same_bits, bfloat16, float32, pattern, random_patterns
 from tt_jax.kernels import block_float
+from tt_jax.testing import block_float as oracle
 
 FORMATS = ["bfloat8_b", "bfloat4_b"]
 RULES = ["host", "device", "precise"]
@@ -42,7 +42,7 @@ def test_pack_matches_oracle(format, dtype, kind):
 @every_kind
 def test_quantize_matches_oracle(format, rule, dtype, kind):
     x = sample(kind, dtype)
-    assert_same_bits(quantize(x, format, rule), oracle.quantize_in_dtype(x, format, rule))
+    assert_same_bits(quantize(x, format, rule), oracle.quantize(x, format, rule))
 
 
 @every_format
@@ -127,11 +127,11 @@ def test_worst_error(format, rule):
     x = bfloat16(from_fields(np.random.default_rng(7), 110, 131) >> 16)
     y = np.asarray(quantize(x, format, rule)).astype(np.float64)
     step = np.asarray(block_float.shared_exponents(y.astype(ml_dtypes.bfloat16))).astype(np.float64)
-    steps = np.repeat(step, 16, -1)[..., : SHAPE[-1]] / 2.0 ** (oracle.WIDTH[format] - 1)
+    steps = np.repeat(step, 16, -1)[..., : SHAPE[-1]] / 2.0 ** (oracle.MAGNITUDE_BITS[format] - 1)
     error = np.abs(x.astype(np.float64) - y) / steps
     assert error.max() == WORST[format, rule]
     if rule == "host":
-        saturates = np.abs(x.astype(np.float64)) > (2 ** oracle.WIDTH[format] - 1) * steps
+        saturates = np.abs(x.astype(np.float64)) > (2 ** oracle.MAGNITUDE_BITS[format] - 1) * steps
         assert error[~saturates].max() == 1 / 2
 
 
@@ -192,7 +192,7 @@ def test_derivative_is_the_identitys(format, rule, dtype):
     assert_same_bits(gradient, weights)
     assert_same_bits(gradient_by_rows, weights)
     assert_same_bits(tangent, weights)
-    assert_same_bits(y, oracle.quantize_in_dtype(np.asarray(x), format, rule))
+    assert_same_bits(y, oracle.quantize(np.asarray(x), format, rule))
     assert_same_bits(y_by_rows, y)
 
 

@@ -70,12 +70,9 @@ def test_any_chunks_give_attention(rng, memory, size):
     exact = attention(*arrays, allowed(rows[None] <= rows[:, None]))
     _, y = transformer.scaled_dot_product_attention(memory, *tensors, program_config=chunked(size))
     assert_near(y, exact)
+    memory, (mask,) = put(memory, np.zeros((1, 1, 128, 128), np.float32))
     _, masked = transformer.scaled_dot_product_attention(
-        memory,
-        *tensors,
-        attn_mask=put(memory, np.zeros((1, 1, 128, 128), np.float32))[1][0],
-        is_causal=False,
-        program_config=chunked(size),
+        memory, *tensors, attn_mask=mask, is_causal=False, program_config=chunked(size)
     )
     assert_near(masked, attention(*arrays))
 

@@ -57,4 +57,4 @@ def _quantized(w: Array, format: packer.Float, rule: Rule) -> Array:
     if format == "bfloat16":
         rounded = rounding.host_bfloat16 if rule == "host" else rounding.nearest_away_bfloat16
         return w if w.dtype == jnp.bfloat16 else rounding.widen(rounded(w))
-    return block_float.quantize(w, format, rule)  # type: ignore[arg-type]
+    return block_float.quantize(w, format, rule)

@@ -84,6 +84,39 @@ def matmul(in0, in1, fidelity, fp32_dest):
                 if not fp32_dest:
                     terms, old = [_up(s, 13) << 13 for s in terms], _away(old, 13) << 13
                 dst, held = _in_dst(sum(terms, old), top, 24 if fp32_dest else 8)
-    infinite = held == 128
-    values = np.ldexp(dst.astype(np.float64), np.where(infinite, 0, held - 23))
-    return np.where(infinite, np.copysign(np.inf, dst), np.where(dst == 0, 0.0, values)).astype(np.float32)
+    return _values(dst, held)
+
+
+def _values(dst, exponent):
+    """float32 of integers of 24 bits and their exponents, 128 for infinity."""
+    infinite = exponent == 128
+    finite = np.ldexp(dst.astype(np.float64), np.where(infinite | (dst == 0), 0, exponent - 23))
+    return np.where(infinite, np.copysign(np.inf, dst), finite).astype(np.float32)
+
+
+def add(x, y, fp32_dest):
+    """float32 Dst of `x + y`, element by element: 11-bit significands, the smaller one shifted to the larger's exponent."""
+    fields = [_fields(operand, 11, 0) for operand in (x, y)]
+    exponents = [np.where(exponent > 0, exponent - 127, _NOTHING) for _, exponent, _ in fields]
+    top = np.maximum(*exponents)
+    total = sum(
+        np.where(top - exponent >= 12, 0, _away(sign * parts[0], top - exponent))
+        for (sign, _, parts), exponent in zip(fields, exponents, strict=True)
+    )
+    return _values(*_in_dst(total << 13, top, 24 if fp32_dest else 8))
+
+
+def multiply(in_a, in_b, fidelity, fp32_dest):
+    """float32 Dst of `in_a * in_b`, element by element: each phase's product joins Dst as the sum of a group does."""
+    (sign_a, exponent_a, parts_a), (sign_b, exponent_b, parts_b) = _fields(in_a, 5, 5), _fields(in_b, 7, 4)
+    there = (exponent_a > 0) & (exponent_b > 0)
+    dst, held = np.zeros(in_a.shape, np.int64), np.full(in_a.shape, _NOTHING)
+    for part_b, part_a in _PARTS[: _PHASES[fidelity]]:
+        product = sign_a * parts_a[part_a] * sign_b * parts_b[part_b] * (8 if part_b else 1)
+        exponent = np.where(there, exponent_a + exponent_b - 254 - 7 * part_b - 5 * part_a, _NOTHING)
+        top = np.maximum(exponent, held)
+        term, old = _up(product << 13, top - exponent), _away(dst, top - held)
+        if not fp32_dest:
+            term, old = _up(term, 13) << 13, _away(old, 13) << 13
+        dst, held = _in_dst(np.where(there, term, 0) + old, top, 24 if fp32_dest else 8)
+    return _values(dst, held)
