@@ -12,14 +12,16 @@ demo: $(VENV)/examples.stamp
 	$(BIN)/python examples/real_attention.py
 	$(BIN)/tt-jax run examples/ttnn_attention.py
 	$(BIN)/tt-jax plan examples/ttnn_attention.py --device n150,p150 --summary
+	$(BIN)/python examples/quantization_aware_training.py
+	$(BIN)/python examples/judge_numerics.py
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2
 
 # torch in an environment of its own, since the rest is tested to work without it. TORCH pins a build, as CI does.
 TORCH ?= torch>=2.13.0
 test-torch: $(VENV)-torch/torch.stamp
-	$(VENV)-torch/bin/python -m pytest -m "torch and not slow"
+	$(VENV)-torch/bin/python -m pytest -m "torch and not slow" -n 2
 
 # ttnn-visualizer in an environment of its own: its dependencies are many. The tests call that interpreter.
 test-visualizer: $(VENV)/test.stamp $(VENV)-visualizer/visualizer.stamp

@@ -135,7 +135,10 @@ def test_forward_mode_and_vmap_agree_with_the_gradient(name):
     here, there, both, forward = measured(inputs, others)
     for a, b, stacked in zip(here, there, both, strict=True):
         np.testing.assert_allclose(stacked, np.stack([a, b]), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(forward, sum((g * v).sum() for g, v in zip(here, others, strict=True)), rtol=1e-4)
+    terms = [np.asarray(g, np.float64) * v for g, v in zip(here, others, strict=True)]
+    scale = np.sqrt(sum((t**2).sum() for t in terms))
+    # Tangents and cotangents are rounded to bfloat16 where values are, at other places of the same chain.
+    assert abs(sum(t.sum() for t in terms) - float(forward)) <= max(2 * case.bound, 1e-5) * scale
 
 
 # ---- functions of one number

@@ -33,7 +33,7 @@ def paged_scaled_dot_product_attention_decode(input_tensor_q: Tensor, input_tens
 
 
 def scaled_dot_product_attention(input_tensor_q: Tensor, input_tensor_k: Tensor, input_tensor_v: Tensor, *, attn_mask: Tensor | None = None, is_causal: bool = True, scale: float | None = None, sliding_window_size: int | None = None, memory_config: MemoryConfig | None = None, program_config: SDPAProgramConfig | None = None, compute_kernel_config: ComputeKernelConfig | None = None, attention_sink: Tensor | None = None, **scheduling: Any) -> Tensor:
-    """`softmax(q @ k^T * scale + attn_mask) @ v`, approximately as the device rounds it (see `kernels.attention`)."""
+    """`softmax(q @ k^T * scale + attn_mask) @ v`, in the stages of the device's flash kernel (see `kernels.attention`)."""
 
 
 def scaled_dot_product_attention_decode(input_tensor_q: Tensor, input_tensor_k: Tensor, input_tensor_v: Tensor, *, is_causal: bool = True, attn_mask: Tensor | None = None, cur_pos: Sequence[int] = ..., cur_pos_tensor: Tensor | None = None, attention_sink: Tensor | None = None, scale: float | None = None, sliding_window_size: int | None = None, memory_config: MemoryConfig | None = None, program_config: SDPAProgramConfig | None = None, compute_kernel_config: ComputeKernelConfig | None = None, share_cache: bool | None = None, **scheduling: Any) -> Tensor:
