@@ -60,7 +60,8 @@ def softmax(
     ordinary = jnp.isfinite(top).all()
     e, total = lax.cond(ordinary, partial(exponential, aligned_sum), partial(exponential, fpu_sum), x, top)
     total = rounding.widen(to_dst(total, fp32_dest))
-    inverse = operand(to_dst(reciprocal(total), fp32_dest), fp32_dest)
+    # A row that sums to 0 is 0 whatever its inverse, and a finite one keeps its gradient finite.
+    inverse = operand(to_dst(reciprocal(jnp.where(total == 0, 1.0, total)), fp32_dest), fp32_dest)
     return pack(fpu_product(operand(e, fp32_dest), inverse, fidelity, fp32_dest), dtype)
 
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import tt_jax as tt
 from gradient_cases import CASES
 from test_unary_functions import KINKED, SMOOTH, difference
 from tt_jax.kernels import (
@@ -215,6 +216,25 @@ def test_a_standard_deviation_of_nothing_has_no_slope():
     np.testing.assert_array_equal(slopes(jnp.full(3, 3.0)), np.zeros(3))
     z = np.array([1.0, 2.0, 4.0], np.float32)
     np.testing.assert_allclose(slopes(z), (z - z.mean()) / (3 * z.std()), rtol=1e-6)
+
+
+@pytest.mark.parametrize("operation", [tt.std, tt.std_hw], ids=["std", "std_hw"])
+def test_the_standard_deviation_of_a_constant_has_a_gradient(operation):
+    def spread(x):
+        memory, tensor = tt.from_array(tt.MemoryState.create(tt.N150), x, dtype=tt.bfloat16, layout=tt.TILE_LAYOUT)
+        return operation(memory, tensor)[1].array.astype(jnp.float32).sum()
+
+    np.testing.assert_array_equal(jax.jit(jax.grad(spread))(jnp.full((1, 1, 32, 32), 3.0)), 0)
+
+
+@pytest.mark.parametrize("fp32_dest", [True, False], ids=["fp32", "bf16"])
+def test_a_row_that_nothing_is_left_of_has_a_finite_gradient(fp32_dest):
+    """Unstable softmax of a fully masked row: zeros, and no NaN behind them."""
+    x = jnp.asarray([[-1e9] * 32, [0.0] * 32], jnp.bfloat16)
+    run = lambda x: softmax.softmax(x, dtype="bfloat16", numeric_stable=False, fp32_dest=fp32_dest).astype(jnp.float32)
+    y, pullback = jax.vjp(run, x)
+    np.testing.assert_array_equal(y[0], 0)
+    assert np.isfinite(np.asarray(pullback(jnp.arange(64.0).reshape(2, 32))[0], np.float32)).all()
 
 
 # ---- functions of two numbers

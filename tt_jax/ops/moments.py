@@ -9,8 +9,8 @@ from jax import Array
 from tt_jax.compute import ComputeKernelConfig
 from tt_jax.dtypes import bfloat8_b, bfloat16, float32
 from tt_jax.errors import ArgumentError
+from tt_jax.kernels import functions, rounding
 from tt_jax.kernels import reduction as kernel
-from tt_jax.kernels import rounding
 from tt_jax.layout import Layout
 from tt_jax.memory import MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_dtype, require_flags, require_options, require_rank, resolve_compute
@@ -44,7 +44,7 @@ def _specs(attributes: _Moment, specs: tuple[TensorSpec]) -> tuple[TensorSpec]:
 
 def _kernel(attributes: _Moment, specs: tuple[TensorSpec], x: Array) -> tuple[Array]:
     y = kernel.variance(x, attributes.axes, attributes.correction) * jnp.float32(attributes.scalar**2)
-    return (pack(jnp.sqrt(y) if attributes.root else y, specs[0].dtype),)
+    return (pack(functions.root(y) if attributes.root else y, specs[0].dtype),)
 
 
 _WELFORD_REDUCE = Operation("welford_reduce", _specs, _kernel)
@@ -173,7 +173,7 @@ def _statistic_kernel(attributes: _Statistic, specs: tuple[TensorSpec], x: Array
     axes = (0, 1, 2, 3) if attributes.name == "normalize_global" else (2, 3)
     mean = wide.mean(axes, keepdims=True)
     variance = kernel.variance(x, axes, False)
-    values = {"mean_hw": mean, "var_hw": variance, "std_hw": jnp.sqrt(variance)}
+    values = {"mean_hw": mean, "var_hw": variance, "std_hw": functions.root(variance)}
     y = values.get(attributes.name)
     return (pack((wide - mean) / jnp.sqrt(variance) if y is None else y, specs[0].dtype),)
 
