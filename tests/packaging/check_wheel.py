@@ -15,6 +15,8 @@ import tt_jax as tt
 import tt_jax.kernels
 
 RUNTIME = {"jax", "jaxlib", "ml-dtypes", "numpy"}
+NEEDS_AN_EXTRA = {"tt_jax.testing.strategies": "pip install hypothesis"}
+"""Modules that say at once what they lack, and how to install it."""
 
 
 def canonical(requirement: str) -> str:
@@ -38,12 +40,17 @@ def check_metadata() -> None:
 
 
 def import_everything() -> int:
-    """Import each module of the package; extras are not installed here, so none may need one to be imported."""
+    """Import each module of the package; extras are not installed here, so none but those that say so may need one."""
     kernels = [m.name for m in pkgutil.iter_modules(tt_jax.kernels.__path__)]
     assert "block_float" in kernels, f"the wheel lacks the kernels: {kernels}"
     names = [m.name for m in pkgutil.walk_packages(tt.__path__, "tt_jax.") if not m.name.endswith(".__main__")]
     for name in names:
-        importlib.import_module(name)
+        try:
+            importlib.import_module(name)
+        except tt.errors.NotInstalledError as error:
+            assert NEEDS_AN_EXTRA[name] in str(error)
+        else:
+            assert name not in NEEDS_AN_EXTRA, f"{name} was to need an extra"
     return len(names)
 
 
