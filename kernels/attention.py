@@ -50,31 +50,30 @@ class _Statistics(NamedTuple):
     output: Array
 
 
-def _stored(value: Array, fp32_dest: bool) -> Array:
-    """What a stage leaves for the next one, in float32."""
-    return operand(pack(to_dst(value, fp32_dest) if value.dtype == jnp.float32 else value, "bfloat16"), fp32_dest)
+def _stored(dst: Array) -> Array:
+    """What a stage leaves for the next one, in float32. A Dst of either width is rounded to bfloat16 once."""
+    return rounding.widen(pack(dst, "bfloat16"))
 
 
 def _exponential(score: Array, top: Array, how: Arithmetic) -> Array:
     difference = rounding.widen(to_dst(fpu_sum(score, -top), how.fp32_dest))
-    return _stored(exp(difference, how.approximate, how.fp32_dest, how.scale), how.fp32_dest)
+    return _stored(exp(difference, how.approximate, how.fp32_dest, how.scale))
 
 
 def _sum(e: Array, how: Arithmetic) -> Array:
-    if numerics.level() == "device":
-        return _stored(row_sum(e, 1.0, how.fidelity, how.fp32_dest), how.fp32_dest)
-    return _stored(e.sum(-1, keepdims=True), how.fp32_dest)
+    is_exact = numerics.level() == "device"
+    return _stored(row_sum(e, 1.0, how.fidelity, how.fp32_dest) if is_exact else e.sum(-1, keepdims=True))
 
 
 def _rescaled(x: Array, factor: Array, how: Arithmetic) -> Array:
-    return _stored(fpu_product(x, factor, how.fidelity, how.fp32_dest), how.fp32_dest)
+    return _stored(fpu_product(x, factor, how.fidelity, how.fp32_dest))
 
 
 def _joined(so_far: _Statistics, top: Array, total: Array, output: Array, how: Arithmetic) -> _Statistics:
     """`so_far` with sums that are relative to `top`, which is at least as large."""
     factor = _exponential(so_far.top, top, how)
-    total = _stored(fpu_sum(_rescaled(so_far.total, factor, how), total), how.fp32_dest)
-    output = _stored(fpu_sum(_rescaled(so_far.output, factor, how), output), how.fp32_dest)
+    total = _stored(fpu_sum(_rescaled(so_far.total, factor, how), total))
+    output = _stored(fpu_sum(_rescaled(so_far.output, factor, how), output))
     return _Statistics(top, total, output)
 
 
@@ -95,9 +94,9 @@ def _chunk(
         return x.reshape(b, groups, heads // groups * s, x.shape[-1])
 
     scores = product_in_dst(by_group(query), key.swapaxes(-2, -1), how.fidelity, how.fp32_dest)
-    scores = _stored(scores, how.fp32_dest).reshape(b, heads, s, c)
+    scores = _stored(scores).reshape(b, heads, s, c)
     if mask is not None:
-        scores = _stored(fpu_sum(scores, operand(mask, how.fp32_dest)), how.fp32_dest)
+        scores = _stored(fpu_sum(scores, operand(mask, how.fp32_dest)))
     if allowed is not None:
         scores = jnp.where(allowed, scores, -jnp.inf)
     top = scores.max(-1, keepdims=True)
@@ -106,7 +105,7 @@ def _chunk(
     e = _exponential(scores, top, how)
     if allowed is not None:
         e = jnp.where(allowed, e, 0.0)
-    output = _stored(product_in_dst(by_group(e), value, how.fidelity, how.fp32_dest), how.fp32_dest)
+    output = _stored(product_in_dst(by_group(e), value, how.fidelity, how.fp32_dest))
     output, total = output.reshape(b, heads, s, value.shape[-1]), _sum(e, how)
     return _Statistics(top, total, output) if so_far is None else _joined(so_far, top, total, output, how)
 
@@ -185,7 +184,7 @@ def attention(
         sink = operand(sink, how.fp32_dest)
         top = jnp.maximum(result.top, sink)
         result = _joined(result, top, _exponential(sink, top, how), jnp.zeros_like(result.output), how)
-    inverse = _stored(reciprocal(jnp.where(result.total == 0, 1.0, result.total)), how.fp32_dest)
+    inverse = _stored(reciprocal(jnp.where(result.total == 0, 1.0, result.total)))
     return pack(fpu_product(result.output, inverse, how.fidelity, how.fp32_dest), dtype)
 
 

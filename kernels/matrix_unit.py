@@ -8,8 +8,8 @@ of 32 the phases of the fidelity follow each other, each over both halves; all i
 
 There is no infinity and no NaN here: exponent 255 is one more exponent. Zeros and subnormals multiply to 0, what overflows is
 stored as infinity, what is too small as +0. Source: spec/device_numerics.md, "FPU accumulate" (measured: every recorded
-matmul, 100%). Not modelled: with a 32-bit Dst, a total of exactly -1 unit, which
-Wormhole renormalises wrongly (no recording has one).
+matmul, 100%). Not modelled: with a 32-bit Dst, a total of exactly -1 unit, which Wormhole renormalises wrongly (no recording
+has one).
 """
 
 import functools
@@ -158,7 +158,6 @@ def accumulate(
 
     `k` is whole tiles, of which those from `first` to before `last` are taken. Has no derivative: callers give theirs.
     """
-
     steps = PHASES[fidelity] * (TILE // HALF)
 
     def tile(i: Array, dst: Array) -> Array:

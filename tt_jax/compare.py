@@ -16,11 +16,11 @@ from tt_jax.dtypes import DataType
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import numerics
 from tt_jax.kernels.numerics import LEVELS, Level
+from tt_jax.measures import GROUP, grouped
 from tt_jax.origins import Site
 from tt_jax.plan import profile_of
 from tt_jax.tensor import Tensor
 
-GROUP = 16
 _WORST = 3
 
 
@@ -116,7 +116,7 @@ def compare(
 ) -> Comparison:
     """Run `program` with the dtypes and fidelities given, and again at level `ref`, and measure every result against that.
 
-        print(tt.compare(attention, (hidden, weight), dtypes={"weight": "bfloat8_b", "linear[0]": "bfloat8_b"}, fidelity="HiFi2"))
+        print(tt.compare(attention, (hidden, weight), dtypes={"weight": "bfloat8_b", "matmul[0]": "bfloat8_b"}, fidelity="HiFi2"))
 
     Args:
         program: functional, `(memory, *args) -> (memory, result)` with a first parameter of that name, or written for ttnn. It must
@@ -198,13 +198,6 @@ def _row(
         measures.max_ulp(values, expected, y.dtype) if values.ndim or not y.dtype.is_block_float else float("nan"),
         worst_blocks(values, expected),
     )
-
-
-def grouped(x: np.ndarray) -> np.ndarray:
-    """float64 `[..., w]` as groups `[..., ceil(w / 16), 16]`, the last one filled with zeros."""
-    x = np.asarray(x, np.float64)
-    x = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -x.shape[-1] % GROUP)])
-    return x.reshape(*x.shape[:-1], -1, GROUP)
 
 
 def spreads(groups: np.ndarray) -> np.ndarray:

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from tt_jax import measures
-from tt_jax.compare import GROUP, Block, grouped, spreads, worst_blocks
+from tt_jax.compare import Block, spreads, worst_blocks
 from tt_jax.dtypes import DataType, bfloat8_b
 from tt_jax.errors import ArgumentError
 from tt_jax.kernels import block_float
 from tt_jax.kernels.numerics import numerics
+from tt_jax.measures import GROUP, MAGNITUDE_BITS, grouped
 from tt_jax.tensor import Tensor
 
-_MAGNITUDE_BITS = {DataType.BFLOAT8_B: 7, DataType.BFLOAT4_B: 3}
 _WORST = 5
 
 _Map = npt.NDArray[np.float64]
@@ -99,7 +99,7 @@ def explain(x: Any, dtype: DataType | str = bfloat8_b) -> Explanation:
     values = values.astype(np.float32)
     if not np.isfinite(values).all():
         raise ArgumentError(f"explain: {(~np.isfinite(values)).sum():,} values of `x` are not finite, and have no error")
-    bits = _MAGNITUDE_BITS[format]
+    bits = MAGNITUDE_BITS[format]
     stored, groups = _stored(values, format), grouped(values)
     magnitude = np.abs(groups)
     shared = np.frexp(magnitude.max(-1, keepdims=True))[1]

@@ -18,9 +18,10 @@ from tt_jax.errors import ArgumentError
 
 _Float64 = npt.NDArray[np.float64]
 
-_GROUP = 16
+GROUP = 16
+"""Neighbours along the last axis that share an exponent in a block float."""
 # Magnitude bits of a datum, so its step is 2**(exponent - (bits - 1)). Source: spec/numerics.md section 1.1.
-_MAGNITUDE_BITS = {DataType.BFLOAT8_B: 7, DataType.BFLOAT4_B: 3}
+MAGNITUDE_BITS = {DataType.BFLOAT8_B: 7, DataType.BFLOAT4_B: 3}
 # The unsigned and signed integers with a float's bits.
 _PATTERNS = {DataType.BFLOAT16: np.uint16, DataType.FLOAT32: np.uint32}
 _SMALLEST_EXPONENT, _INFINITE_EXPONENT = -127, 128
@@ -152,6 +153,14 @@ def _ordered(x: _Float64, dtype: DataType) -> npt.NDArray[np.int64]:
     return np.where(bits >= sign, sign - bits, bits)
 
 
+def grouped(x: Any) -> _Float64:
+    """float64 `[..., w]` as groups `[..., ceil(w / 16), 16]`, the last one filled with zeros."""
+    x = np.asarray(x, np.float64)
+    x = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -x.shape[-1] % GROUP)])
+    groups: _Float64 = x.reshape(*x.shape[:-1], x.shape[-1] // GROUP, GROUP)
+    return groups
+
+
 def group_steps(x: Any, dtype: DataType | str) -> _Float64:
     """The step between neighbouring values of block float `dtype` around each element of `x` `[..., w]`, in the shape of `x`.
 
@@ -164,14 +173,12 @@ def group_steps(x: Any, dtype: DataType | str) -> _Float64:
     array = np.abs(as_float64(x))
     if array.ndim == 0:
         raise ArgumentError("a block float needs at least one axis to share exponents along, got rank 0")
-    width = array.shape[-1]
-    padded = np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, -width % _GROUP)])
-    groups = padded.reshape(*array.shape[:-1], padded.shape[-1] // _GROUP, _GROUP)
+    groups = grouped(array)
     exponent = np.frexp(groups)[1] - 1
     exponent = np.where(np.isfinite(groups), np.where(groups == 0, _SMALLEST_EXPONENT, exponent), _INFINITE_EXPONENT)
     shared = np.clip(exponent, _SMALLEST_EXPONENT, _INFINITE_EXPONENT).max(-1)
-    steps: _Float64 = np.ldexp(1.0, shared - (_MAGNITUDE_BITS[found] - 1))
-    return np.repeat(steps, _GROUP, -1)[..., :width]
+    steps: _Float64 = np.ldexp(1.0, shared - (MAGNITUDE_BITS[found] - 1))
+    return np.repeat(steps, GROUP, -1)[..., : array.shape[-1]]
 
 
 def ulp_distance(actual: Any, expected: Any, dtype: DataType | str) -> _Float64:
@@ -194,7 +201,7 @@ def ulp_distance(actual: Any, expected: Any, dtype: DataType | str) -> _Float64:
         distance = np.abs(a - e)
         if found.is_block_float:
             own, other = group_steps(e, found), group_steps(a, found)
-            distance = distance / np.where(own == 2.0 ** (_SMALLEST_EXPONENT - _MAGNITUDE_BITS[found] + 1), other, own)
+            distance = distance / np.where(own == 2.0 ** (_SMALLEST_EXPONENT - MAGNITUDE_BITS[found] + 1), other, own)
     return np.where(agrees(a, e), 0.0, np.where(np.isnan(distance), np.inf, distance))
 
 
