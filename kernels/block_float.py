@@ -18,9 +18,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jax.experimental.layout import Layout, with_layout_constraint
 
 from tt_jax.kernels import rounding
+from tt_jax.kernels.materialize import in_memory
 from tt_jax.kernels.tilize import TILE, from_tiles, pad_to_tiles, padded_shape, tile_count, to_tiles, without_padding
 
 Format = Literal["bfloat8_b", "bfloat4_b"]
@@ -176,11 +176,6 @@ def _quantize(x: Array, format: str, rule: str) -> Array:
     return rounding.host_bfloat16(y) if rule == "host" else y.astype(x.dtype)
 
 
-def _in_memory(x: Array) -> Array:
-    """`x`, written to memory row by row: XLA would fuse what reorders bytes with the loop over floats, and slow both down."""
-    return with_layout_constraint(x, Layout(tuple(range(x.ndim))))
-
-
 @functools.partial(jax.jit, static_argnames="format")
 def pack(x: Array, format: Format) -> Array:
     """Pack `x` (bfloat16 or float32, any rank from 1) into tiles by the host rule: uint8 `[tiles, tile_bytes(format)]`.
@@ -199,7 +194,8 @@ def pack(x: Array, format: Format) -> Array:
     rounded = _pattern(_host_rounded(values, exponent, layout.width) + carrier)
     magnitude = jnp.minimum(rounded, carrier.view(np.int32) + np.int32(layout.largest)).astype(jnp.uint8)
     sign = (u >> (31 - layout.width)).astype(jnp.uint8) & np.uint8(1 << layout.width)
-    codes = _in_memory(jnp.where(magnitude == 0, np.uint8(0), magnitude | sign))
+    # Fused with the loop over floats, what reorders bytes would slow both down.
+    codes = in_memory(jnp.where(magnitude == 0, np.uint8(0), magnitude | sign))
     codes = codes.reshape(*x.shape[:-1], x.shape[-1] // layout.per_byte, layout.per_byte)
     data = codes[..., 0] if layout.per_byte == 1 else codes[..., 0] | (codes[..., 1] << 4)
     exponents = to_tiles((shared[..., 0] >> 23).astype(jnp.uint8), TILE // GROUP)
@@ -236,9 +232,9 @@ def unpack(packed: Array, shape: tuple[int, ...], format: Format) -> Array:
     *rows, columns = target = padded_shape(shape)
     shared = from_tiles(packed[:, :EXPONENT_BYTES], (*rows, columns // GROUP), TILE // GROUP)
     data = from_tiles(packed[:, EXPONENT_BYTES:], (*rows, columns // layout.per_byte), TILE // layout.per_byte)
-    codes = _in_memory(jnp.repeat(data, layout.per_byte, axis=-1)).astype(jnp.int32)
+    codes = in_memory(jnp.repeat(data, layout.per_byte, axis=-1)).astype(jnp.int32)
     if layout.per_byte == 2:
         codes = (codes >> 4 * (lax.broadcasted_iota(jnp.int32, target, len(rows)) & 1)) & 15
     groups = codes.reshape(*rows, columns // GROUP, GROUP)
-    values = _decode(groups, _in_memory(shared)[..., None].astype(jnp.int32), layout.width)
+    values = _decode(groups, in_memory(shared)[..., None].astype(jnp.int32), layout.width)
     return without_padding(values.reshape(target), shape)
