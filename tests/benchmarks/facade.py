@@ -3,15 +3,14 @@
 python tests/benchmarks/facade.py [--rounds 11] [--repeat 3000]
 """
 
-import argparse
-import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _interleave import interleave, report
+from _interleave import Comparison, compare, interleave, main
 
 import tt_jax.ttnn as ttnn
 
@@ -20,36 +19,30 @@ _IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_
 
 def import_seconds(module: str) -> float:
     """Seconds that `import module` takes in a fresh interpreter."""
-    done = subprocess.run([sys.executable, "-c", _IMPORT.format(module)], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", _IMPORT.format(module)], stdout=subprocess.PIPE, text=True, check=True)
     return float(done.stdout)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--repeat", type=int, default=3000)
-    a = parser.parse_args()
+def comparisons(*, rounds: int = 11, repeat: int = 3000) -> Iterator[Comparison]:
     x = jnp.ones((32, 32), jnp.bfloat16)
     bare = jax.jit(jnp.add)
     with ttnn.manage_device(0) as device:
         p = ttnn.from_numpy(np.asarray(x), layout=ttnn.TILE_LAYOUT, device=device)
-        contenders = {
-            "jitted add": lambda: bare(x, x),
-            "ttnn.add": lambda: ttnn.add(p, p)._functional().array,
-        }
-        report("one operation, calls queued", interleave(contenders, a.rounds, a.repeat), baseline="jitted add")
-        contenders = {
+        queued = {"jitted add": lambda: bare(x, x), "ttnn.add": lambda: ttnn.add(p, p)._functional().array}
+        waited = {
             "jitted add": lambda: bare(x, x).block_until_ready(),
             "ttnn.add": lambda: ttnn.add(p, p)._functional().array.block_until_ready(),
         }
-        report("one operation, each call waited for", interleave(contenders, a.rounds, a.repeat), baseline="jitted add")
-    times: dict[str, list[float]] = {"jax": [], "tt_jax.ttnn": []}
-    for _ in range(a.rounds):
-        for module, seconds in times.items():
-            seconds.append(import_seconds(module))
-    jax_alone, with_facade = (statistics.median(seconds) for seconds in times.values())
-    print(f"import: jax {jax_alone:.3f} s, tt_jax.ttnn {with_facade:.3f} s, so {with_facade - jax_alone:.3f} s more (medians)")
+        for how, contenders in (("calls queued", queued), ("each call waited for", waited)):
+            times = interleave(contenders, rounds, repeat)
+            yield compare(f"one eager operation, 32x32, {how}", times, "ttnn.add", "jitted add", target=2.0)
+    modules = ("jax", "tt_jax.ttnn")
+    times = {f"import {module}": [] for module in modules}
+    for _ in range(rounds):
+        for module in modules:
+            times[f"import {module}"].append(import_seconds(module))
+    yield compare("import, in a new process", times, "import tt_jax.ttnn", "import jax")
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, comparisons)

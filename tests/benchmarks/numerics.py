@@ -3,15 +3,16 @@
 python tests/benchmarks/numerics.py [--rounds 7] [--batch 1] [--sequence 384] [--heads 16] [--hidden 1024]
 """
 
-import argparse
 import pathlib
 import resource
 import sys
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _interleave import interleave, report
+from _attention import arrays
+from _interleave import Comparison, compare, interleave, main
 
 import tt_jax as tt
 from tt_jax.kernels import matmul, matrix_unit
@@ -23,60 +24,52 @@ import attention  # noqa: E402 - found on the path just added
 
 def megabytes() -> float:
     """The most memory that this process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("rounds", 7), ("batch", 1), ("sequence", 384), ("heads", 16), ("hidden", 1024)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    a = parser.parse_args()
+def comparisons(
+    *, rounds: int = 7, batch: int = 1, sequence: int = 384, heads: int = 16, hidden: int = 1024
+) -> Iterator[Comparison]:
     rng = np.random.default_rng(0)
     normal = lambda *shape: jnp.asarray(rng.normal(size=shape) * shape[-2] ** -0.5, jnp.float32)
 
-    x, w = normal(a.sequence, a.hidden).astype(jnp.bfloat16), normal(a.hidden, a.hidden).astype(jnp.bfloat16)
+    x, w = normal(sequence, hidden).astype(jnp.bfloat16), normal(hidden, hidden).astype(jnp.bfloat16)
     for fidelity in ("LoFi", "HiFi2", "HiFi3", "HiFi4"):
-        fast = jax.jit(lambda x, w, f=fidelity: matmul.matmul(x, w, dtype="bfloat16", fidelity=f))
-        exact = jax.jit(lambda x, w, f=fidelity: matmul.matmul(x, w, dtype="bfloat16", fidelity=f))
+        run = jax.jit(lambda x, w, f=fidelity: matmul.matmul(x, w, dtype="bfloat16", fidelity=f))
 
-        def device(run=exact):
-            with tt.numerics("device"):
+        def at(level, run=run):
+            with tt.numerics(level):
                 return run(x, w)
 
-        times = interleave({"fast": lambda run=fast: run(x, w), "device": device}, rounds=a.rounds)
-        report(f"matmul {a.sequence}x{a.hidden}x{a.hidden}, bfloat16, {fidelity}, 16-bit Dst", times, baseline="fast")
-        products = a.sequence * a.hidden * a.hidden * matrix_unit.PHASES[fidelity]
-        print(f"  device: {np.median(times['device']) / products * 1e9:.2f} ns a product")
+        times = interleave({level: lambda level=level: at(level) for level in ("fast", "device")}, rounds)
+        products = sequence * hidden * hidden * matrix_unit.PHASES[fidelity]
+        note = f"{np.median(times['device']) / products * 1e9:.2f} ns a product"
+        yield compare(
+            f"matmul {sequence}x{hidden}x{hidden}, bfloat16, {fidelity}, 16-bit Dst", times, "device", "fast", note=note
+        )
 
-    arrays = (
-        jnp.asarray(rng.normal(size=(a.batch, a.sequence, a.hidden)), jnp.float32),
-        jnp.zeros((a.batch, 1, 1, a.sequence), jnp.float32),
-        normal(a.hidden, 3 * a.hidden),
-        normal(1, 3 * a.hidden),
-        normal(a.hidden, a.hidden),
-        normal(1, a.hidden),
-    )
     memory, tensors = tt.MemoryState.create(tt.N150), []
-    for array in arrays:
+    for array in arrays(batch, sequence, hidden):
         memory, tensor = tt.from_array(memory, array, dtype=tt.bfloat16, layout=tt.TILE_LAYOUT)
         tensors.append(tensor)
-    hidden, mask, *weights = tensors
+    states, mask, *weights = tensors
 
     @jax.jit
-    def optimized(memory, hidden, mask, parameters):
-        return attention.optimized(memory, hidden, mask, parameters, num_heads=a.heads)
+    def optimized(memory, states, mask, parameters):
+        return attention.optimized(memory, states, mask, parameters, num_heads=heads)
 
-    def at(level):
+    def attend(level):
         with tt.numerics(level):
-            return optimized(memory, hidden, mask, attention.OptimizedParameters(*weights))[1].array
+            return optimized(memory, states, mask, attention.OptimizedParameters(*weights))[1].array
 
-    jax.block_until_ready(at("fast"))
+    jax.block_until_ready(attend("fast"))
     before = megabytes()
-    times = interleave({"fast": lambda: at("fast"), "device": lambda: at("device")}, rounds=a.rounds)
-    title = f"optimized attention, batch {a.batch}, sequence {a.sequence}, {a.heads} heads of {a.hidden // a.heads}, one jit"
-    report(title, times, baseline="fast")
-    print(f"  most memory: {before:.0f} MB with level fast alone, {megabytes():.0f} MB with both")
+    times = interleave({level: lambda level=level: attend(level) for level in ("fast", "device")}, rounds)
+    name = f"attention, batch {batch}, sequence {sequence}, {heads} heads of {hidden // heads}, one jit"
+    note = f"most memory {before:.0f} MB before it, {megabytes():.0f} MB with it"
+    yield compare(name, times, "device", "fast", note=note)
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, comparisons)

@@ -1,14 +1,31 @@
-"""How long `tt.plan` takes for a transformer of 100 layers, beside running its Python alone. Target: at most 2 s."""
+"""How long `tt.plan` takes for a transformer of 100 layers, beside `jax.eval_shape` of the same model written in plain JAX.
 
-import statistics
-import sys
-import time
+The plan validates, allocates, checks footprints and counts programs; `eval_shape` finds shapes. Asked for: at most 2 s.
+
+python tests/benchmarks/planning.py [--rounds 7] [--layers 100]
+"""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+from _interleave import Comparison, compare, interleave, main
 
 import tt_jax as tt
 
-LAYERS, BATCH, SEQUENCE, HIDDEN, HEADS, ROUNDS = 100, 1, 384, 1024, 16, 7
+BATCH, SEQUENCE, HIDDEN, HEADS = 1, 384, 1024, 16
 GRID = tt.CoreGrid(y=8, x=8)
 TILE, L1 = tt.TILE_LAYOUT, tt.L1_MEMORY_CONFIG
+SHAPES = {
+    "gamma": (1, HIDDEN),
+    "beta": (1, HIDDEN),
+    "qkv": (HIDDEN, 3 * HIDDEN),
+    "qkv_bias": (1, 3 * HIDDEN),
+    "out": (HIDDEN, HIDDEN),
+    "bias": (1, HIDDEN),
+    "up": (HIDDEN, 4 * HIDDEN),
+    "down": (4 * HIDDEN, HIDDEN),
+}
 
 
 def layer(memory, x, mask, w):
@@ -41,37 +58,46 @@ def model(memory, x, mask, layers):
     return memory, x
 
 
-def spec(*shape, dtype=tt.bfloat16):
-    return tt.TensorSpec(shape, dtype, TILE)
+def plain_layer(x, mask, w):
+    """The same layer as a JAX user would write it."""
+    heads = lambda y: y.reshape(BATCH, SEQUENCE, HEADS, -1).transpose(0, 2, 1, 3)
+    normed = (x - x.mean(-1, keepdims=True)) * jax.lax.rsqrt(x.var(-1, keepdims=True) + 1e-12) * w["gamma"] + w["beta"]
+    q, k, v = map(heads, jnp.split(normed @ w["qkv"] + w["qkv_bias"], 3, axis=-1))
+    scores = jax.nn.softmax(q @ k.swapaxes(-1, -2) / (HIDDEN // HEADS) ** 0.5 + mask, axis=-1)
+    residual = x + (scores @ v).transpose(0, 2, 1, 3).reshape(x.shape) @ w["out"] + w["bias"]
+    return residual + jax.nn.gelu(residual @ w["up"]) @ w["down"]
 
 
-def main():
+def plain_model(x, mask, layers):
+    for weights in layers:
+        x = plain_layer(x, mask, weights)
+    return x
+
+
+def comparisons(*, rounds: int = 7, layers: int = 100) -> Iterator[Comparison]:
+    matrices = ("qkv", "out", "up", "down")
     weights = {
-        "gamma": spec(1, HIDDEN),
-        "beta": spec(1, HIDDEN),
-        "qkv": spec(HIDDEN, 3 * HIDDEN, dtype=tt.bfloat8_b),
-        "qkv_bias": spec(1, 3 * HIDDEN),
-        "out": spec(HIDDEN, HIDDEN, dtype=tt.bfloat8_b),
-        "bias": spec(1, HIDDEN),
-        "up": spec(HIDDEN, 4 * HIDDEN, dtype=tt.bfloat8_b),
-        "down": spec(4 * HIDDEN, HIDDEN, dtype=tt.bfloat8_b),
+        name: tt.TensorSpec(shape, tt.bfloat8_b if name in matrices else tt.bfloat16, TILE) for name, shape in SHAPES.items()
     }
-    arguments = (spec(BATCH, SEQUENCE, HIDDEN), spec(BATCH, 1, 1, SEQUENCE), [weights] * LAYERS)
-    tt.plan(model, *arguments)  # imports, and what JAX sets up once
-    seconds = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        plan = tt.plan(model, *arguments)
-        seconds.append(time.perf_counter() - start)
+    specs = [tt.TensorSpec(shape, tt.bfloat16, TILE) for shape in ((BATCH, SEQUENCE, HIDDEN), (BATCH, 1, 1, SEQUENCE))]
+    plain = lambda shape: jax.ShapeDtypeStruct(shape, jnp.float32)
+    plain_weights = {name: plain(shape) for name, shape in SHAPES.items()}
+    plain_arguments = (*(plain(spec.shape) for spec in specs), [plain_weights] * layers)
+
+    plan = tt.plan(model, *specs, [weights] * layers)
     assert plan.fits, plan.error
-    print(
-        f"plan of {LAYERS} layers, {len(plan.steps)} steps, {len(plan.lifetimes)} buffers, {plan.programs} programs: "
-        f"median {statistics.median(seconds):.2f} s of {ROUNDS} (asked: at most 2 s)"
-    )
-    start = time.perf_counter()
-    text = str(plan)
-    print(f"its table, {len(text.splitlines())} lines: {time.perf_counter() - start:.2f} s")
+    # A function of its own each time: JAX keeps what it traced.
+    contenders = {
+        "tt.plan": lambda: (tt.plan(model, *specs, [weights] * layers), None)[1],
+        "jax.eval_shape": lambda: (jax.eval_shape(lambda *a: plain_model(*a), *plain_arguments), None)[1],
+        "str(plan)": lambda: (str(plan), None)[1],
+    }
+    times = interleave(contenders, rounds)
+    note = f"{len(plan.steps):,} steps, {len(plan.lifetimes):,} buffers, {plan.programs} programs"
+    name = f"a transformer of {layers} layers"
+    yield compare(name, times, "tt.plan", "jax.eval_shape", most_seconds=2.0, note=note)
+    yield compare(name, times, "str(plan)", "jax.eval_shape")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(__doc__, comparisons)
