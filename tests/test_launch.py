@@ -1,10 +1,13 @@
 """`launch`: what fails, at which step, with which words, and that it leaves memory and program cache as they were."""
 
+import sys
+
 import jax
 import jax.numpy as jnp
 import pytest
 
 import tt_jax as tt
+import tt_jax.ttnn as ttnn
 from programs import counts
 from tt_jax import transformer
 from tt_jax.footprint import all_cores, footprint
@@ -179,11 +182,13 @@ def test_a_footprint_that_is_wrong_is_wrong_on_a_hit_too(cache):
 
 def test_validation_comes_before_liveness_before_allocation_before_the_footprint(cache):
     memory, x = abstract(tt.MemoryState.create(tt.N150), (64, 160))
+    memory, y = abstract(memory, (64, 160))
     full = fill_l1(memory, 0)
     with pytest.raises(tt.ArgumentError, match="inner dimensions differ"):
         tt.matmul(tt.deallocate(full, x), x, x, memory_config=L1)
-    with pytest.raises(tt.DeallocatedError, match="add: input 0"):
-        tt.add(tt.deallocate(full, x), x, x, memory_config=L1)
+    for position, inputs in enumerate(((x, y), (y, x), (x, x))):
+        with pytest.raises(tt.DeallocatedError, match=f"add: input {position % 2}"):
+            tt.add(tt.deallocate(full, x), *inputs, memory_config=L1)
     with pytest.raises(tt.OutOfMemoryError, match="on n150 cannot place 64x160 bfloat16 TILE in L1"):
         launch(full, probe(footprint=lambda attributes, specs, device: footprint(device, (2**21,))), (x,), L1)
     assert counts(cache) == (0, 0, 0)
@@ -212,3 +217,30 @@ def test_a_launch_without_values_compiles_nothing(cache, caplog):
         _, (y,) = launch(memory, probe(lambda *arguments: 1 / 0), (x,), DRAM)
     assert y.array == jax.ShapeDtypeStruct((32, 32), jnp.bfloat16)
     assert not caplog.records
+
+
+def python_calls(call):
+    """How many functions written in Python `call` calls, once what it does is cached. What they cost varies; their number does not."""
+    call()
+    names = []
+
+    def observe(frame, event, argument):
+        if event == "call":
+            names.append(frame.f_code.co_name)
+
+    sys.setprofile(observe)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return names[1:]  # `call` itself
+
+
+def test_a_hit_is_short(cache):
+    memory, x = tt.from_array(tt.MemoryState.create(tt.N150), jnp.zeros((32, 32), jnp.bfloat16), layout=TILE)
+    calls = python_calls(lambda: tt.add(memory, x, x))
+    assert calls[:2] == ["call", "launch"] and len(calls) <= 20, calls
+    with ttnn.manage_device(device_id=11) as device:
+        y = ttnn.zeros((32, 32), layout=ttnn.TILE_LAYOUT, device=device)
+        calls = python_calls(lambda: ttnn.add(y, y))
+        assert "launch" in calls and len(calls) <= 37, calls

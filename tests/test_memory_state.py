@@ -142,6 +142,16 @@ def test_allocate_returns_a_new_state():
     assert memory.live(DRAM) == ()
 
 
+@pytest.mark.parametrize("small", [0, 4096])
+def test_l1_is_free_up_to_the_lowest_buffer(small):
+    empty = tt.MemoryState.create(tt.N150, l1_small_size=small)
+    top = tt.N150.l1_size - empty.region(L1).start
+    memory, buffer = empty.allocate(L1, 2048)
+    lowest = buffer.address - memory.region(L1).start
+    for state, most in ((empty, top), (empty.allocate(DRAM, 2048)[0], top), (memory, lowest)):
+        assert [state.has_free_l1(size) for size in (0, most, most + 1)] == [True, True, False]
+
+
 @pytest.mark.parametrize("asked, on_wormhole, on_blackhole", [(208, 224, 256), (576, 576, 576), (1056, 1056, 1088)])
 def test_blocks_are_whole_granules_in_l1_as_in_dram(asked, on_wormhole, on_blackhole):
     for device, taken in ((tt.N150, on_wormhole), (tt.P150, on_blackhole)):

@@ -157,6 +157,15 @@ def test_specs_are_values():
         spec.shape = (1,)
 
 
+def test_a_tensor_cannot_be_changed():
+    _, x = make((2, 3))
+    for field in ("array", "spec", "buffer"):
+        with pytest.raises(dataclasses.FrozenInstanceError, match=field):
+            setattr(x, field, None)
+    y = dataclasses.replace(x, array=x.array + 1)
+    assert (y.spec, y.buffer) == (x.spec, x.buffer) and (y.array == x.array + 1).all()
+
+
 def test_an_interleaved_tensor_does_not_live_in_l1_small():
     spec = tt.TensorSpec((32, 32), tt.bfloat16, TILE, tt.MemoryConfig(buffer_type=tt.BufferType.L1_SMALL))
     with pytest.raises(tt.ArgumentError, match="an interleaved tensor lives in DRAM or L1, not L1_SMALL"):

@@ -10,6 +10,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Hashable
+from types import CodeType
 from typing import Any, NamedTuple
 
 _LIMIT = 1 << 16
@@ -59,20 +60,28 @@ class Origins:
 
     def __init__(self, before: "Origins | None" = None) -> None:
         self._before = before
-        self._made: dict[Hashable, Origin] = {}
+        # As short as can be, since it is written at every launch and hardly ever read: spec, operation, the user's code and
+        # the instruction that it was at.
+        self._made: dict[Hashable, tuple[Any, str, CodeType | None, int]] = {}
 
     def note(self, buffer: Hashable, spec: Any, operation: str) -> None:
-        """`operation`, called from the line that runs now, put a tensor of `spec` at `buffer`."""
+        """`operation`, called from the line that runs now, put a tensor of `spec` at `buffer`. For `launch` and `place`."""
         made = self._made
         if len(made) >= _LIMIT and buffer not in made:
             for oldest in list(made)[: _LIMIT // 2]:
                 del made[oldest]
-        made[buffer] = Origin(spec, operation, call_site())
+        frame: Any = sys._getframe(2)  # not this one, nor the one that calls, which is the library's
+        while frame is not None and is_library(frame.f_code.co_filename):
+            frame = frame.f_back
+        made[buffer] = (spec, operation, None, 0) if frame is None else (spec, operation, frame.f_code, frame.f_lasti)
 
     def find(self, buffer: Hashable) -> Origin | None:
         """What put the tensor at `buffer`, None if that was not seen (by `jax.jit`'s cache, say)."""
-        origin = self._made.get(buffer)
-        return self._before.find(buffer) if origin is None and self._before is not None else origin
+        made = self._made.get(buffer)
+        if made is None:
+            return None if self._before is None else self._before.find(buffer)
+        spec, operation, code, instruction = made
+        return Origin(spec, operation, None if code is None else _site(code, instruction))
 
 
 @functools.cache
@@ -87,3 +96,9 @@ def call_site() -> Site | None:
     while frame is not None and is_library(frame.f_code.co_filename):
         frame = frame.f_back
     return None if frame is None else Site(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+def _site(code: CodeType, instruction: int) -> Site:
+    """The line of `code` that `instruction` (bytes from its start) is of."""
+    lines = (line for start, end, line in code.co_lines() if start <= instruction < end and line is not None)
+    return Site(code.co_filename, next(lines, code.co_firstlineno), code.co_name)

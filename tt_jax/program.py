@@ -14,7 +14,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, ShapeDtypeStruct
 from jax.core import Tracer
 
 from tt_jax import shortage
@@ -24,7 +24,8 @@ from tt_jax.errors import ArgumentError, DeallocatedError, OutOfMemoryError, TTE
 from tt_jax.events import Event, Launch, Refusal, observers, refuse, tell
 from tt_jax.footprint import Footprint, FreeL1
 from tt_jax.kernels import numerics
-from tt_jax.memory import DRAM_MEMORY_CONFIG, Buffer, BufferType, MemoryState
+from tt_jax.kernels.materialize import in_memory
+from tt_jax.memory import DRAM_MEMORY_CONFIG, Buffer, MemoryState
 from tt_jax.origins import Site
 from tt_jax.program_cache import ProgramCache
 from tt_jax.tensor import Tensor, TensorSpec
@@ -75,12 +76,15 @@ class Operation:
 
 @functools.lru_cache(maxsize=4096)
 def _jitted(operation: Operation, attributes: Hashable, specs: Specs) -> Callable[..., tuple[Array, ...]]:
-    """The kernel under jit: one for the process, whatever device or cache asks, since addresses and boards are not in it."""
+    """The kernel under jit: one for the process, whatever device or cache asks, since addresses and boards are not in it.
+
+    What it returns is written to memory, as on the device, in a larger jit too: what several operations read is not computed for each.
+    """
 
     def kernel(*arrays: Array) -> tuple[Array, ...]:
         if numerics.is_rounded():
-            return operation.kernel(attributes, specs, *arrays)
-        return tuple(map(_widened, operation.kernel(attributes, specs, *map(_widened, arrays))))
+            return tuple(map(in_memory, operation.kernel(attributes, specs, *arrays)))
+        return tuple(in_memory(_widened(y)) for y in operation.kernel(attributes, specs, *map(_widened, arrays)))
 
     kernel.__name__ = operation.name  # what profiles and jaxprs show
     return jax.jit(kernel)
@@ -100,7 +104,7 @@ class Program:
         specs = tuple(inputs)
         self.outputs = operation.output_specs(attributes, specs)
         self.placements = [(spec.memory_config.buffer_type, spec.bytes_per_bank(device)) for spec in self.outputs]
-        self.abstract = tuple(jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier) for spec in self.outputs)
+        self.abstract = tuple(ShapeDtypeStruct(spec.shape, spec.dtype.carrier) for spec in self.outputs)
         self.kernel = _jitted(operation, attributes, specs)
         self.footprint = operation.footprint and operation.footprint(attributes, specs, device)
         fitted = operation.fitted_footprint
@@ -137,30 +141,37 @@ def launch(
     if type(memory) is not MemoryState:
         require_memory(operation.name, memory)
     context = active.get()
-    specs, arrays, abstract = [], [], not context.computes
-    for x in inputs:
-        is_tensor = type(x) is Tensor
-        array = x.array if is_tensor else x  # type: ignore[union-attr]
-        specs.append(x.spec if is_tensor else None)  # type: ignore[union-attr]
-        arrays.append(array)
-        abstract = abstract or type(array) is jax.ShapeDtypeStruct
     cache = context.programs
-    name = operation.name_of(attributes)
+    name = operation.name if operation.called is None else operation.called(attributes)
+    parts: list[Any] = [operation, attributes, memory.device]
+    arrays: list[Any] = []
+    abstract, live, is_live = not context.computes, True, memory.is_live
+    for x in inputs:
+        array: Any = x
+        spec = None
+        if type(x) is Tensor:
+            array, spec = x.array, x.spec
+            live = is_live(x.buffer) and live
+        parts.append(spec)
+        arrays.append(array)
+        if type(array) is ShapeDtypeStruct:
+            abstract = True
     if context.choose is not None:
-        attributes = context.choose(operation, attributes, tuple(specs), output)
-    key = (operation, attributes, memory.device, *specs)
+        parts[1] = attributes = context.choose(operation, attributes, tuple(parts[3:]), output)
+    key = tuple(parts)
     program = found = cache.find(key)
     if program is None:
         program = Program(key)
         if not cache.misses_allowed and not cache.holds(program.entry):
-            shown = ", ".join(str(spec) for spec in specs if spec is not None)
+            shown = ", ".join(str(spec) for spec in key[3:] if spec is not None)
             raise TTError(
                 f"{name}: no program is cached for {shown}, and misses are forbidden; run it once before, or allow them"
             )
 
-    for i, x in enumerate(inputs):
-        if type(x) is Tensor and not memory.is_live(x.buffer):
-            require_live(name, memory, x, i)
+    if not live:
+        for i, x in enumerate(inputs):
+            if type(x) is Tensor:
+                require_live(name, memory, x, i)
     after = memory.deallocate(inputs[0].buffer) if operation.moves else memory  # type: ignore[union-attr]
     buffers: list[Buffer]
     placements = program.placements
@@ -175,7 +186,7 @@ def launch(
     given = len(buffers)
     kept: TensorSpec | None = None
     if found is None and operation.resident is not None and cache.keeps_a_buffer_for(program):
-        kept = operation.resident(attributes, tuple(specs), memory.device)
+        kept = operation.resident(attributes, key[3:], memory.device)
     for buffer_type, size in placements:
         try:
             after, buffer = after.allocate(buffer_type, size)
@@ -194,12 +205,9 @@ def launch(
     footprint = program.footprint
     if program.fitted_footprint is not None:
         footprint = program.fitted_footprint(FreeL1.between(memory, after))
-    if footprint is not None:
-        end = after.region(BufferType.L1).start + footprint.size
-        lowest = after.lowest_occupied(BufferType.L1)
-        if end > after.device.l1_size or (lowest is not None and lowest < end):
-            error = shortage.clash(_demand(key, program, inputs, output, kept), footprint, memory, after, context.origins)
-            raise refuse(Refusal(name, memory, error, _made(program, buffers, given), footprint, context))
+    if footprint is not None and not after.has_free_l1(footprint.size):
+        error = shortage.clash(_demand(key, program, inputs, output, kept), footprint, memory, after, context.origins)
+        raise refuse(Refusal(name, memory, error, _made(program, buffers, given), footprint, context))
 
     if abstract and any(isinstance(array, Tracer) for array in arrays):
         abstract = False  # within a JAX transformation, which wants values that it can trace
@@ -243,7 +251,7 @@ def place(memory: MemoryState, spec: TensorSpec, operation: str) -> tuple[Memory
         raise _no_room(demand, memory, memory, spec, context) from None
     context.origins.note(buffer, spec, operation)
     if observers and not context.is_host:
-        placed = Tensor(jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier), spec, buffer)  # type: ignore[arg-type]
+        placed = Tensor(ShapeDtypeStruct(spec.shape, spec.dtype.carrier), spec, buffer)  # type: ignore[arg-type]
         tell(Event(operation, memory, after, outputs=(placed,), allocated=[buffer], context=context))
     return after, buffer
 

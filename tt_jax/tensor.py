@@ -85,8 +85,8 @@ class TensorSpec:
             and self.shape == other.shape
             and self.dtype is other.dtype
             and self.layout is other.layout
-            and self.memory_config == other.memory_config
-            and self.tile == other.tile
+            and (self.memory_config is other.memory_config or self.memory_config == other.memory_config)
+            and (self.tile is other.tile or self.tile == other.tile)
         )
 
     @property
@@ -152,7 +152,7 @@ class TensorSpec:
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, eq=False, slots=True)
+@dataclasses.dataclass(frozen=True, eq=False, slots=True, init=False)
 class Tensor:
     """A tensor on a device: a pytree with one leaf.
 
@@ -164,6 +164,11 @@ class Tensor:
     array: Array
     spec: TensorSpec = dataclasses.field(metadata={"static": True})
     buffer: Buffer = dataclasses.field(metadata={"static": True})
+
+    def __init__(self, array: Array, spec: TensorSpec, buffer: Buffer):
+        _set_array(self, array)
+        _set_spec(self, spec)
+        _set_buffer(self, buffer)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -202,3 +207,7 @@ class Tensor:
 
     def __repr__(self) -> str:
         return f"Tensor({self.spec} at {self.buffer.address}, {self.array})"
+
+
+# The slots' own setters, which take half the time that a frozen dataclass's `object.__setattr__` does.
+_set_array, _set_spec, _set_buffer = (vars(Tensor)[slot].__set__ for slot in ("array", "spec", "buffer"))

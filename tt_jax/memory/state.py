@@ -18,6 +18,11 @@ from tt_jax.origins import Origins
 
 TRACE_GRANULE = 8192
 
+_L1 = BufferType.L1
+
+_tuple = tuple.__new__
+"""What a NamedTuple's constructor calls, in half its time."""
+
 
 class Buffer(NamedTuple):
     """A tensor's place: `size` bytes at `address` in every bank of `buffer_type`. A tensor without elements has size 0."""
@@ -201,6 +206,13 @@ class MemoryState:
         """Whether `buffer` is allocated in this state. One freed and handed out again, address and size equal, counts as live."""
         return buffer.size == 0 or self._banks[buffer.buffer_type].holds(buffer[1:])
 
+    def has_free_l1(self, size: int) -> bool:
+        """Whether L1 has `size` bytes from where its buffers may start, in which programs put their own, and no L1 buffer has one."""
+        bank = self._banks[_L1]
+        end = bank.region.start + size
+        lowest = bank.lowest_occupied
+        return end <= self._device.l1_size and (lowest is None or end <= lowest)
+
     def allocate(self, buffer_type: BufferType, size: int) -> tuple["MemoryState", Buffer]:
         """The state with `size` more bytes per bank allocated, and their place. Raises OutOfMemoryError if no hole fits."""
         if size == 0:
@@ -208,8 +220,9 @@ class MemoryState:
         allocated = self._banks[buffer_type].allocate(size)
         if allocated is None:
             raise OutOfMemoryError(Shortage(self, buffer_type, size))
-        bank, block = allocated
-        return self._with(buffer_type, bank), Buffer(buffer_type, *block)
+        banks = self._banks.copy()
+        banks[buffer_type], (address, size) = allocated
+        return MemoryState(self._device, banks), _tuple(Buffer, (buffer_type, address, size))
 
     def deallocate(self, buffer: Buffer) -> "MemoryState":
         """The state without `buffer`. Raises DeallocatedError if it is not live."""

@@ -9,7 +9,7 @@ import inspect
 import itertools
 import typing
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from jax.core import Tracer
@@ -71,20 +71,34 @@ class _Inputs:
         self.on_host = False
         self.handles: list[Tensor] = []
 
-    def functional(self, value: Any) -> Any:
+    def functional(self, values: Iterable[Any]) -> list[Any]:
+        found = []
+        for value in values:
+            if type(value) is Tensor:
+                storage = value._storage
+                device = storage.device
+                if device is None:
+                    self.on_host = True
+                elif device is not self.device:
+                    if self.device is not None:
+                        raise ArgumentError(
+                            f"{self.operation}: tensors on two devices, {self.device!r} and {device!r}; move one"
+                        )
+                    self.device = device
+                self.handles.append(value)
+                tensor = storage.tensor
+                found.append(tensor if tensor is not None and tensor.spec is value._spec else value._functional())
+            else:
+                found.append(self._other(value))
+        return found
+
+    def named(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return dict(zip(arguments, self.functional(arguments.values()), strict=True))
+
+    def _other(self, value: Any) -> Any:
         kind = type(value)
-        if kind is Tensor:
-            device = value._storage.device
-            if device is None:
-                self.on_host = True
-            elif self.device is None:
-                self.device = device
-            elif device is not self.device:
-                raise ArgumentError(f"{self.operation}: tensors on two devices, {self.device!r} and {device!r}; move one")
-            self.handles.append(value)
-            return value._functional()
         if kind is list or kind is tuple:
-            return kind([self.functional(x) for x in value])
+            return kind(self.functional(value))
         if kind is core.Tensor:
             raise ArgumentError(
                 f"{self.operation}: got a functional tensor ({value.spec}), whose memory is not a ttnn device's: wrap the program with "
@@ -184,24 +198,25 @@ def run(function: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: 
         inputs.device = None if device is None else require_device(name, device)
     if traits.seeded and len(args) < 2:
         kwargs = _with_seed(kwargs)
-    functional_args = [inputs.functional(value) for value in args]
-    functional_kwargs = {key: inputs.functional(value) for key, value in kwargs.items() if key not in SCHEDULING}
+    functional_args = inputs.functional(args)
+    if kwargs:
+        kwargs = inputs.named(_only_scheduling_dropped(kwargs))
     device = inputs.device
     if device is None:
-        return _run_on_host(function, name, inputs, functional_args, functional_kwargs, traits.host)
+        return _run_on_host(function, name, inputs, functional_args, kwargs, traits.host)
     if inputs.on_host and not traits.host:
         raise ArgumentError(f"{name}: an input is on the host; put it on the device with ttnn.to_device(tensor, device)")
     if not device.is_open:
         device.require_open()
     token = active.set(device.context)
     try:
-        memory, result = function(device.memory, *functional_args, **functional_kwargs)
+        memory, result = function(device.memory, *functional_args, **kwargs)
     finally:
         active.reset(token)
     if not device.is_functional and _traced(result):
         raise trace_error(name)
     device.memory = memory
-    outputs = _handles(device, result, inputs.handles)
+    outputs = adopt(device, result, inputs.handles) if type(result) is core.Tensor else _handles(device, result, inputs.handles)
     if traits.consumes:
         for handle in inputs.handles:
             storage = handle._storage
@@ -307,7 +322,7 @@ def create(
     mesh_mapper = given.pop("mesh_mapper", None)
     del mesh_mapper  # one device: every mapping puts the whole tensor there
     inputs = _Inputs(name)
-    given = {key: inputs.functional(value) for key, value in given.items() if value is not None}
+    given = inputs.named({key: value for key, value in given.items() if value is not None})
     device = require_device(name, device) if device is not None else inputs.device
     if device is None:
         given.pop("memory_config", None)
