@@ -28,6 +28,8 @@ _GROUP, _TILE = 8, 32
 _LIFT = np.float32(1 + 2**-13)
 _MAGIC = np.float32(1.5 * 2**23)
 _SMALLEST = np.uint32(30 << 23)
+# From here on what rounds would overflow.
+_ROUNDABLE = np.float32(2.0**113)
 # By how many powers of two the products of each phase lie below those of the first: its parts are 5 and 7 bits further down.
 _PHASE_SHIFTS = (0, 5, 7, 12)
 
@@ -70,27 +72,33 @@ def row_sum(x: Array, factor: float, fidelity: Fidelity, fp32_dest: bool) -> Arr
         return (x * np.float32(factor)).sum(-1, keepdims=True)
     if numerics.level() == "device":
         return matrix_unit.row_sum(x, factor, fidelity, fp32_dest)
-    groups = _groups(x)
-    largest = _power(functools.reduce(jnp.maximum, (jnp.abs(groups[:, i]) for i in range(_GROUP))))
-    largest *= np.float32(2.0 ** (math.frexp(factor)[1] - 1))
-    parts = split(groups, B_HIGH, B_USED)
-    rounded, powers = [], []
+    terms = _terms(x)
+    largest = _power(functools.reduce(jnp.maximum, map(jnp.abs, terms))) * np.float32(2.0 ** (math.frexp(factor)[1] - 1))
+    # Kept from the sums and these from what follows: in the fusions that XLA chooses, every term would be written to memory.
+    largest = in_memory(largest)
+    parts = [split(term, B_HIGH, B_USED) for term in terms]
+    sums, powers = [], []
     for part, f, shift in _phases(factor, fidelity):
         power = largest * np.float32(2.0**-shift)
-        rounded.append(_rounded(parts[part] * np.float32(f), (power * np.float32(2.0**-10))[:, None]))
+        step = power * np.float32(2.0**-10)
+        sums.append(functools.reduce(jnp.add, (_rounded(term[part] * np.float32(f), step) for term in parts)))
         powers.append(power)
     if fp32_dest:
-        total = functools.reduce(jnp.add, rounded).sum((0, 1)).reshape(*x.shape[:-1], 1)
-        return jnp.where(jnp.isnan(total), x.sum(-1, keepdims=True) * np.float32(factor), total)
-    sums = [products.sum(1) for products in rounded]
-    return _accumulated(_in_order(sums), _in_order(powers)).reshape(*x.shape[:-1], 1)
+        exact = functools.reduce(jnp.add, terms) * np.float32(factor)
+        groups = jnp.where(largest < _ROUNDABLE, functools.reduce(jnp.add, sums), exact)
+        return in_memory(groups).sum(0).reshape(*x.shape[:-1], 1)
+    return _accumulated(*(in_memory(_in_order(phases)) for phases in (sums, powers))).reshape(*x.shape[:-1], 1)
 
 
-def _groups(x: Array) -> Array:
-    """`[..., w]` as groups of 8 `[ceil(w / 32) * 4, 8, rows]`: turned around, so that loops run along the rows, which XLA vectorizes."""
+def _terms(x: Array) -> list[Array]:
+    """The first, second ... eighth of every group of `[..., w]`, each `[ceil(w / 32) * 4, rows]`: whole tiles, filled with zeros.
+
+    Turned around, so that loops run along the rows, which XLA vectorizes; before and after nothing is fused with the turning.
+    """
     rows = math.prod(x.shape[:-1])
-    turned = jnp.pad(x.reshape(rows, x.shape[-1]).T, [(0, -x.shape[-1] % _TILE), (0, 0)])
-    return in_memory(turned).reshape(-1, _GROUP, rows)
+    turned = in_memory(jnp.pad(in_memory(x.reshape(rows, x.shape[-1])).T, [(0, -x.shape[-1] % _TILE), (0, 0)]))
+    groups = turned.reshape(-1, _GROUP, rows)
+    return [groups[:, i] for i in range(_GROUP)]
 
 
 @row_sum.defjvp

