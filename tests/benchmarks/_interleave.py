@@ -24,11 +24,12 @@ import pathlib
 import statistics
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
 
+from tt_jax.machine import keep_freed_memory
 from tt_jax.report.table import aligned
 
 LEAST_ROUNDS = 7
@@ -72,6 +73,18 @@ def interleave(contenders: Mapping[str, Callable[[], object]], rounds: int, repe
             jax.block_until_ready(result)
             times[name].append((time.perf_counter() - start) / repeat)
     return times
+
+
+def with_and_without_kept_memory(
+    name: str, contenders: Mapping[str, Callable[[], object]], rounds: int
+) -> Iterator[tuple[str, dict[str, list[float]]]]:
+    """`interleave` twice, as the C library is and with freed memory kept, which stays so; a title and the times of each.
+
+    Once only where the C library can't keep it.
+    """
+    yield name, interleave(contenders, rounds)
+    if keep_freed_memory():
+        yield f"{name}, freed memory kept", interleave(contenders, rounds)
 
 
 def compare(
