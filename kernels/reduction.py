@@ -67,7 +67,10 @@ def bfloat16_factor(factor: float) -> float:
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1, 2, 3))
 def row_sum(x: Array, factor: float, fidelity: Fidelity, fp32_dest: bool) -> Array:
-    """Dst, as float32 `[..., 1]`, after the engine has summed `x * factor` over the last axis of `x` (register values)."""
+    """Dst, as float32 `[..., 1]`, after the engine has summed `x * factor` over the last axis of `x` (register values).
+
+    At level "fast" magnitudes from 2**113 on are not the device's: a 32-bit Dst gets their float32 sum, a 16-bit one overflows.
+    """
     if not math.isfinite(factor) or factor == 0 or not numerics.is_rounded():
         return (x * np.float32(factor)).sum(-1, keepdims=True)
     if numerics.level() == "device":
@@ -84,7 +87,7 @@ def row_sum(x: Array, factor: float, fidelity: Fidelity, fp32_dest: bool) -> Arr
         sums.append(functools.reduce(jnp.add, (_rounded(term[part] * np.float32(f), step) for term in parts)))
         powers.append(power)
     if fp32_dest:
-        exact = functools.reduce(jnp.add, terms) * np.float32(factor)
+        exact = functools.reduce(jnp.add, (term * np.float32(factor) for term in terms))
         groups = jnp.where(largest < _ROUNDABLE, functools.reduce(jnp.add, sums), exact)
         return in_memory(groups).sum(0).reshape(*x.shape[:-1], 1)
     return _accumulated(*(in_memory(_in_order(phases)) for phases in (sums, powers))).reshape(*x.shape[:-1], 1)
@@ -95,9 +98,9 @@ def _terms(x: Array) -> list[Array]:
 
     Turned around, so that loops run along the rows, which XLA vectorizes; before and after nothing is fused with the turning.
     """
-    rows = math.prod(x.shape[:-1])
-    turned = in_memory(jnp.pad(in_memory(x.reshape(rows, x.shape[-1])).T, [(0, -x.shape[-1] % _TILE), (0, 0)]))
-    groups = turned.reshape(-1, _GROUP, rows)
+    rows, width = math.prod(x.shape[:-1]), x.shape[-1]
+    turned = in_memory(jnp.pad(in_memory(x.reshape(rows, width)).T, [(0, -width % _TILE), (0, 0)]))
+    groups = turned.reshape(-(-width // _TILE) * (_TILE // _GROUP), _GROUP, rows)
     return [groups[:, i] for i in range(_GROUP)]
 
 
@@ -109,8 +112,9 @@ def _(factor: float, fidelity: Fidelity, fp32_dest: bool, primals: tuple[Array],
 
 def _in_order(phases: list[Array]) -> Array:
     """`[steps, 2, rows]` of the phases' groups `[groups, rows]`: tile by tile, then phase by phase, then half by half."""
-    tiles = jnp.stack([groups.reshape(-1, 2, 2, groups.shape[-1]) for groups in phases], 1)  # [tile, phase, half, group, rows]
-    return tiles.reshape(-1, 2, tiles.shape[-1])
+    count, rows = phases[0].shape
+    tiles = jnp.stack([groups.reshape(count // 4, 2, 2, rows) for groups in phases], 1)  # [tile, phase, half, group, rows]
+    return tiles.reshape(len(phases) * count // 2, 2, rows)
 
 
 def _accumulated(sums: Array, powers: Array) -> Array:

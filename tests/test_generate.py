@@ -20,7 +20,7 @@ import _decoder_memory as board  # isort: skip  # on the path that `programs` ad
 import _decoder_reference as reference
 import decoder
 import generate
-from _smollm2 import Config
+from _smollm2 import Config, Model, Tokenizer
 
 CONFIG = Config(
     layers=2,
@@ -154,6 +154,12 @@ def test_what_is_drawn_follows_the_seed(rng):
     assert len({after_one_token(seed) for seed in range(8)}) > 3
 
 
+def test_steps_end_where_the_caches_are_full():
+    memory, parameters, programs = compiled()
+    taken = generate.generate(memory, place()[2], parameters, [1] * 32, programs)
+    assert len(list(taken)) == 1 + 64 - 32, "the prompt, then a token for each row left"
+
+
 def test_draws_have_the_probabilities_of_the_best_scores(rng):
     memory = tt.MemoryState.create(tt.N150)
     exact = rng.permutation(np.linspace(-3, 3, 128)).astype(ml_dtypes.bfloat16).astype(np.float32)
@@ -211,10 +217,10 @@ def test_bytes_by_layer_and_by_token():
     growth = board.Growth.of(tt.N150, CONFIG, tt.bfloat8_b, tt.L1_MEMORY_CONFIG, 128)
     assert growth.bytes_per_token == 2 * 2 * 2 * 1088 / 32
     assert list(growth.contexts) == [32, 64, 128]
-    table = board.report_memory(memory, parameters, caches).splitlines()
-    assert {len(line.rstrip()) for line in table[1:]} and str(parameters.layers[1].qkv_weight.address) in table[3].replace(
-        ",", ""
-    )
+    rows = board.report_memory(memory, parameters, caches).splitlines()
+    (qkv,) = (row.split() for row in rows if row.startswith("  qkv weight"))
+    first, last = (layer.qkv_weight for layer in parameters.layers)
+    assert qkv[-4:] == [f"{x:,}" for x in (first.address, last.address, *board.Held.of(memory, first))]
 
 
 def test_what_does_not_fit_is_told():
@@ -229,11 +235,28 @@ def test_what_does_not_fit_is_told():
         jax.eval_shape(lambda ids: read(ids)[1][0].array, jax.ShapeDtypeStruct((64,), jnp.uint32))
 
 
-def test_a_wrong_option_is_told(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["generate.py", "--tokens", "0"])
+REFUSED = {
+    "--tokens 0": "invalid positive int value: '0'",
+    "--temperature nan": "invalid positive float value: 'nan'",
+    "--seed 4294967296": "a seed is from 0 to 2**32 - 1, got 4294967296",
+    "--prompt=": "--prompt is empty",
+    "--tokens 62": "5 tokens of prompt and 62 to write are more than the 64 that",
+    "--context 33": "need a multiple of 32 from 32 to 64",
+    "--context 32 --tokens 29": "need a multiple of 32 from 64 to 64",
+    "--context 96": "need a multiple of 32 from 32 to 64",
+    "--sample --top-k 129": "there are 128 tokens to draw from",
+}
+
+
+@pytest.mark.parametrize("options, message", REFUSED.items())
+def test_a_wrong_option_is_told(options, message, monkeypatch, capsys):
+    """Of a model whose tokens are words."""
+    tokenizer = Tokenizer(lambda text: [1] * len(text.split()), lambda: str, str, frozenset())
+    monkeypatch.setattr(generate, "load", lambda layers: Model(CONFIG, WEIGHTS, tokenizer))
+    monkeypatch.setattr(sys, "argv", ["generate.py", *options.split()])
     with pytest.raises(SystemExit):
         generate.main()
-    assert "invalid positive int value: '0'" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def script(*options):

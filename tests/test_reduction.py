@@ -127,3 +127,17 @@ def test_variance_is_that_of_float64(rng, axes, correction):
     x = (rng.normal(size=(3, 4, 50)) + 100).astype(np.float32)
     exact = np.asarray(x, np.float64).var(axes, keepdims=True, ddof=int(correction))
     np.testing.assert_allclose(reduction.variance(jnp.asarray(x), axes, correction), exact, rtol=1e-4)
+
+
+@pytest.mark.parametrize("fp32_dest", [True, False])
+@pytest.mark.parametrize("shape", [(0, 64), (2, 0, 5), (3, 0), (0, 0)])
+def test_sums_of_nothing(shape, fp32_dest):
+    y = reduction.row_sum(jnp.ones(shape), 1.0, "HiFi4", fp32_dest)
+    np.testing.assert_array_equal(y, np.zeros((*shape[:-1], 1)))
+
+
+@pytest.mark.parametrize("big", [np.inf, -np.inf, np.nan, 3e38, -(2.0**114)])
+def test_a_32_bit_sum_of_what_would_overflow_is_that_of_float32(big):
+    x = jnp.ones((2, 96)).at[0, 7].set(big)
+    y = reduction.row_sum(x, 1.0, "HiFi4", True)
+    np.testing.assert_allclose(y, [[np.float32(big)], [96.0]], rtol=1e-6)

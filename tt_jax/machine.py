@@ -33,10 +33,10 @@ def keep_freed_memory(most: int = 2**31 - 1) -> bool:
     process, JAX's and NumPy's arrays too, and its resident memory shrinks no more below what it once was, up to `most`. Never called
     by the library itself.
 
-    Raises ArgumentError unless `most` is between 0 and 2**31 - 1, the largest that glibc's mallopt takes.
+    Raises ArgumentError unless `most` is an integer from 0 to 2**31 - 1, the largest that glibc's mallopt takes.
     """
-    if not 0 <= most < 2**31:
-        raise ArgumentError(f"keep_freed_memory: `most` must be between 0 and 2**31 - 1 bytes, got {most!r}")
+    if not isinstance(most, int) or not 0 <= most < 2**31:
+        raise ArgumentError(f"keep_freed_memory: `most` must be an integer from 0 to 2**31 - 1, in bytes; got {most!r}")
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is None:
         return False
