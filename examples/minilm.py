@@ -4,12 +4,10 @@ from typing import NamedTuple
 
 import attention
 import numpy as np
-from _minilm_files import HEADS, LAYER_NORM_EPSILON, LAYERS, Weights
+from _minilm_files import HEADS, LAYER_NORM_EPSILON, LAYERS, MASKED_OUT, Weights
 from numpy.typing import NDArray
 
 import tt_jax as tt
-
-MASKED_OUT = -1e9
 
 
 class Norm(NamedTuple):

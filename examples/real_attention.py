@@ -8,7 +8,7 @@ padding is left out.
 from typing import NamedTuple
 
 import numpy as np
-from _minilm_files import HEADS, LAYER_NORM_EPSILON, Weights, pad, tokenize, weights
+from _minilm_files import HEADS, LAYER_NORM_EPSILON, MASKED_OUT, Weights, pad, tokenize, weights
 from _reference import attention
 from _report import ACCURACY_COLUMNS, ACCURACY_LEGEND, Accuracy, compute_config, device_parser, run, table
 from attention import OptimizedParameters, optimized
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 import tt_jax as tt
 
-MASKED_OUT = -1e9
 SENTENCES = (
     "Call me Ishmael.",
     "It is a truth universally acknowledged, that a single man in possession of a good fortune, must be in want of a wife.",

@@ -1,5 +1,6 @@
 """all-MiniLM-L6-v2 on one board, ready for sentences: batches of one shape, one compiled program or one for each operation."""
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -7,12 +8,13 @@ import _packed_weights
 import jax
 import minilm
 import numpy as np
-from _minilm_files import HIDDEN, POSITIONS, Weights, pad
+from _minilm_files import POSITIONS, Weights, pad
 from _report import compute_config
 from numpy.typing import NDArray
 
 import tt_jax as tt
 
+MODEL = "all-MiniLM-L6-v2"
 DTYPES = {dtype.kernel_name: dtype for dtype in (tt.bfloat16, tt.bfloat8_b, tt.bfloat4_b)}
 
 
@@ -39,15 +41,18 @@ class Encoder:
 
     @classmethod
     def load(cls, device: tt.DeviceProfile, setting: Setting, path: str) -> "Encoder":
-        """From a file that `save` wrote, whose dtype the setting gets. Ends the process if it is another."""
-        dtype = DTYPES[_packed_weights.about(path)["weights"]]
+        """From a file that `save` wrote, whose dtype the setting gets. Ends the process if it is another, or of another model."""
+        about = _packed_weights.about(path)
+        if about.get("model") != MODEL:
+            sys.exit(f"{path} holds weights of {about.get('model')}, not of {MODEL}")
+        dtype = DTYPES[about["weights"]]
         memory, parameters = _packed_weights.load(tt.MemoryState.create(device), path, minilm.skeleton())
         return cls(setting._replace(weights=dtype), memory, parameters)
 
     def save(self, path: str) -> int:
         """Write the weights, packed; the file's bytes."""
         dtype = self.setting.weights
-        about = {"model": "all-MiniLM-L6-v2", "weights": dtype.kernel_name}
+        about = {"model": MODEL, "weights": dtype.kernel_name}
         return _packed_weights.save(path, self.parameters, about, packed={"words": dtype})
 
     def program(
@@ -100,6 +105,6 @@ class Encoder:
     def encode(
         self, tokens: Sequence[Sequence[int]], batch: int, sequence: int | None = None, whole: bool = True
     ) -> NDArray[np.float32]:
-        """The embeddings `[len(tokens), hidden]`."""
+        """The embeddings `[len(tokens), hidden]` of at least one sentence."""
         rows = [np.asarray(run(), np.float32) for run in self.runs(self.batches(tokens, batch, sequence), whole)]
-        return np.concatenate([*rows, np.zeros((0, HIDDEN), np.float32)])[: len(tokens)]
+        return np.concatenate(rows)[: len(tokens)]

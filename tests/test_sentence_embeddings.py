@@ -81,6 +81,12 @@ def test_a_file_of_something_else_is_refused(tmp_path):
         _packed_weights.about(str(path))
     with pytest.raises(SystemExit, match="can't be read"):
         _packed_weights.about(str(tmp_path / "nothing"))
+    memory, x = tt.from_array(tt.MemoryState.create(tt.N150), np.zeros((32, 32)), dtype=tt.bfloat8_b)
+    _packed_weights.save(str(path), {"x": x}, {"model": "another"})
+    with pytest.raises(SystemExit, match="holds weights of another, not of all-MiniLM-L6-v2"):
+        Encoder.load(tt.N150, Setting(), str(path))
+    with pytest.raises(SystemExit, match="has no tensor 'y': it holds the weights of another model"):
+        _packed_weights.load(memory, str(path), {"x": 0, "y": 0})
 
 
 @pytest.fixture
