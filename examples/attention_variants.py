@@ -1,16 +1,15 @@
 """Forms of attention, each jitted whole on a simulated board: time, programs, peak of L1 on every board, error against float64.
 
-One row for each variant, sequence length and dtype (of weights, queries, keys, values and caches; the rest is bfloat16). `variants.py`
-has the variants themselves. `--plot` draws the figures, and with `--json` the last line is one JSON object of them.
+One row for each variant, sequence length and dtype. `variants.py` has the variants themselves. `--plot` draws the figures, and with
+`--json` the last line is one JSON object of them.
 """
 
 import argparse
-import functools
 import itertools
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -26,21 +25,22 @@ DTYPES = {dtype.kernel_name: dtype for dtype in (tt.bfloat16, tt.bfloat8_b, tt.b
 
 
 class Figures(NamedTuple):
-    """A row. Time and accuracy are None where the board has too little memory."""
+    """A row. Programs, time and accuracy are None where the board has too little memory."""
 
     variant: str
     sequence: int
     dtype: str
-    programs: int
     peak_l1: dict[str, int | None]  # by board, bytes per bank; None where it does not fit
+    programs: int | None = None
     milliseconds: float | None = None  # the median call of the jitted program
     accuracy: Accuracy | None = None
 
     def cells(self) -> tuple[str, ...]:
         milliseconds = "" if self.milliseconds is None else f"{self.milliseconds:.2f}"
+        programs = "" if self.programs is None else f"{self.programs}"
         _, error, ratio = ("", "", "") if self.accuracy is None else self.accuracy.cells()
         peaks = ("does not fit" if peak is None else f"{peak:,}" for peak in self.peak_l1.values())
-        return (self.variant, self.dtype, f"{self.sequence}", milliseconds, error, ratio, f"{self.programs}", *peaks)
+        return (self.variant, self.dtype, f"{self.sequence}", milliseconds, error, ratio, programs, *peaks)
 
     def json(self) -> dict[str, Any]:
         accuracy = None if self.accuracy is None else self.accuracy._asdict()
@@ -76,20 +76,20 @@ class Compiled(NamedTuple):
         return self.row._replace(milliseconds=1e3 * statistics.median(seconds))
 
 
-def compiled(name: str, device: tt.DeviceProfile, sizes: Sizes, dtype: tt.DataType) -> Compiled:
+def compiled(device: tt.DeviceProfile, dtype: tt.DataType, sizes: Sizes, name: str) -> Compiled:
     """A variant planned on every board, and compiled and run once on `device`."""
     case = VARIANTS[name](Draw(sizes, dtype))
     plans = {board: case.plan(board) for board in tt.PROFILES}
     peaks = {board: plan.peak_l1 if plan.fits else None for board, plan in plans.items()}
-    row = Figures(name, sizes.sequence, dtype.kernel_name, plans[device.name].programs, peaks)
-    if peaks[device.name] is None:
+    row = Figures(name, sizes.sequence, dtype.kernel_name, peaks)
+    if not plans[device.name].fits:
         return Compiled(row, None)
     memory, inputs = case.put(device)
     program = jax.jit(case.program)
-    with tt.ProgramCache().use() as cache:
-        _, result = program(memory, *inputs)
+    _, result = program(memory, *inputs)
     accuracy = Accuracy.of(values(first(result)), case.exact(*values(inputs)))
-    return Compiled(row._replace(programs=cache.entries, accuracy=accuracy), lambda: program(memory, *inputs))
+    row = row._replace(programs=plans[device.name].programs, accuracy=accuracy)
+    return Compiled(row, lambda: program(memory, *inputs))
 
 
 def report(rows: list[Figures], device: tt.DeviceProfile, sizes: Sizes) -> str:
@@ -98,27 +98,37 @@ def report(rows: list[Figures], device: tt.DeviceProfile, sizes: Sizes) -> str:
         f"Attention on {device.name}: batch {sizes.batch}, {sizes.heads} heads of {sizes.head_size}, {sizes.groups} key-value heads "
         "in grouped-query and decode; peak of L1 by board, bytes per bank"
     )
-    return table(title, header, [row.cells() for row in rows], text_columns=2) + LEGEND
-
-
-LEGEND = f"""
-  dtype: of weights, queries, keys, values and caches. Cross-attention looks at a context twice as long as the sequence,
-  a window holds a quarter of it, decode takes one token over a cache of that length.
+    legend = f"""
+  dtype: of weights, queries, keys, values and what attention makes of them, in decode of weights and caches only; the rest is
+  bfloat16. Cross-attention looks at a context twice as long as the sequence, a window holds a quarter of it, decode takes one
+  token over a cache of that length.
   Time: of the simulation on this machine's {jax.default_backend()}, one jitted call, median of 5; not of the device.
   Error: |y - ref| / |ref|, Frobenius norms, against float64 of the values as stored. Mean ratio: sum |y| / sum |ref|.
   Programs: that the device would compile. Peak: of buffers; what a program keeps beside them is not in it."""
+    return table(title, header, [row.cells() for row in rows], text_columns=2) + legend
+
 
 COLOURS = {
-    **{"multi-head": "#08519c", "multi-query": "#3182bd", "grouped-query": "#9ecae1", "cross": "#6a51a3"},
-    **{"causal": "#a63603", "sliding-window": "#f16913", "rotary": "#fdae6b", "alibi": "#d4b106"},
-    **{"flash": "#006d2c", "flash-accurate": "#74c476", "decode": "#737373"},
+    "multi-head": "#08519c",
+    "multi-query": "#3182bd",
+    "grouped-query": "#9ecae1",
+    "cross": "#6a51a3",
+    "causal": "#a63603",
+    "sliding-window": "#f16913",
+    "rotary": "#fdae6b",
+    "alibi": "#d4b106",
+    "flash": "#006d2c",
+    "flash-accurate": "#74c476",
+    "decode": "#737373",
 }
 
 
 def draw_figures(rows: list[Figures], device: tt.DeviceProfile, path: str) -> None:
     """A row of panels for each dtype: time, error and peak over the length; peak by board, and programs, at the longest.
 
-    Lines that coincide show as stripes: each is thinner than those before it. Raises ArgumentError unless `path` ends in .png or .svg.
+    Lines that coincide show as stripes: each is thinner than those before it. What does not fit is left out.
+
+    Raises ArgumentError unless `path` ends in .png or .svg.
     """
     names, dtypes = (list(dict.fromkeys(getattr(row, field) for row in rows)) for field in ("variant", "dtype"))
     lengths, boards = sorted({row.sequence for row in rows}), list(tt.PROFILES)
@@ -135,7 +145,7 @@ def draw_figures(rows: list[Figures], device: tt.DeviceProfile, path: str) -> No
             peaks.plot(lengths, [number(row.peak_l1[device.name], 1024) for row in own], **line)
             apart = np.arange(len(boards)) + 0.7 * (i + 0.5) / len(names) - 0.35
             by_board.plot(apart, [number(own[-1].peak_l1[board], 1024) for board in boards], "o", color=COLOURS[name])
-            programs.bar(i, own[-1].programs, color=COLOURS[name])
+            programs.bar(i, number(own[-1].programs), color=COLOURS[name])
         titles = "time of the simulation, ms", "relative error", f"peak of L1 on {device.name}, KiB per bank"
         titles += f"peak of L1 by board, KiB per bank, {lengths[-1]} long", "programs"
         for axes, title in zip(panels, titles, strict=True):
@@ -149,7 +159,9 @@ def draw_figures(rows: list[Figures], device: tt.DeviceProfile, path: str) -> No
             axes.set_xticks(lengths, [str(length) for length in lengths])
             axes.set_xlabel("sequence", fontsize=9)
         by_board.set_xticks(range(len(boards)), boards)
+        by_board.set_xlim(-0.6, len(boards) - 0.4)
         programs.set_xticks([])
+        programs.set_xlim(-0.6, len(names) - 0.4)
     grid[0, 1].set_ylim(bottom=0)
     figure.legend(
         *grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(names), fontsize=9, frameon=False
@@ -161,8 +173,9 @@ def number(value: float | None, unit: float = 1) -> float:
     return np.nan if value is None else value / unit
 
 
-def listed(text: str, kind: Callable[[str], Any]) -> list[Any]:
-    return list(dict.fromkeys(kind(part.strip()) for part in text.split(",")))
+def several(kind: Callable[[str], Any]) -> Callable[[str], list[Any]]:
+    """A parser of different values of a `kind`, separated by commas."""
+    return lambda text: list(dict.fromkeys(kind(part.strip()) for part in text.split(",")))
 
 
 def length(text: str) -> int:
@@ -172,7 +185,9 @@ def length(text: str) -> int:
     return int(text)
 
 
-def among(what: str, names: Any) -> Callable[[str], str]:
+def among(what: str, names: Collection[str]) -> Callable[[str], str]:
+    """A parser of one of `names`, which raises ArgumentTypeError for another."""
+
     def chosen(text: str) -> str:
         if text not in names:
             raise argparse.ArgumentTypeError(f"no {what} {text!r}; there are {', '.join(names)}")
@@ -183,13 +198,10 @@ def among(what: str, names: Any) -> Callable[[str], str]:
 
 def parse() -> argparse.Namespace:
     parser = device_parser(__doc__)
-    several = lambda kind: functools.partial(listed, kind=kind)
     parser.add_argument("--sequence", type=several(length), default=[128, 512], help="lengths, 128,512 by default")
-    dtypes, names = among("dtype", DTYPES), among("variant", VARIANTS)
-    parser.add_argument(
-        "--dtypes", type=several(dtypes), default=["bfloat16", "bfloat8_b"], help="bfloat16,bfloat8_b by default"
-    )
-    parser.add_argument("--variants", type=several(names), default=list(VARIANTS), help=f"{','.join(VARIANTS)} by default")
+    dtypes, names = several(among("dtype", DTYPES)), several(among("variant", VARIANTS))
+    parser.add_argument("--dtypes", type=dtypes, default=["bfloat16", "bfloat8_b"], help="bfloat16,bfloat8_b by default")
+    parser.add_argument("--variants", type=names, default=list(VARIANTS), help=f"{','.join(VARIANTS)} by default")
     for name, default in (("batch", 1), ("hidden", 256), ("heads", 4), ("groups", 2)):
         parser.add_argument(f"--{name}", type=int, default=default, help=f"{default} by default")
     parser.add_argument("--plot", metavar="FILE", help="draw the figures to a .png or .svg")
@@ -198,8 +210,8 @@ def parse() -> argparse.Namespace:
     sizes = [options.batch, options.hidden, options.heads, options.groups]
     if min(sizes) < 1 or options.hidden % (64 * options.heads) or options.heads % options.groups:
         parser.error(
-            "heads must be a multiple of 64 wide (rotary embeddings need it), and groups divide them; got hidden "
-            f"{options.hidden}, {options.heads} heads, {options.groups} groups, batch {options.batch}"
+            "sizes must be positive, heads a multiple of 64 wide (rotary embeddings need it), and groups must divide them; got "
+            f"batch {options.batch}, hidden {options.hidden}, {options.heads} heads, {options.groups} groups"
         )
     return options
 
@@ -210,9 +222,9 @@ def main() -> None:
     if options.plot:
         figure_for(options.plot, 1, 1)  # raises now, not after the work
     sizes = [Sizes(options.batch, sequence, options.hidden, options.heads, options.groups) for sequence in options.sequence]
-    cases = itertools.product(map(DTYPES.get, options.dtypes), sizes, options.variants)
+    cases = itertools.product([DTYPES[name] for name in options.dtypes], sizes, options.variants)
     with ThreadPoolExecutor(2) as pool:  # compiling takes nearly all the time; what is timed runs alone
-        made = list(pool.map(lambda case: compiled(case[2], device, case[1], case[0]), cases))
+        made = list(pool.map(lambda case: compiled(device, *case), cases))
     rows = [case.timed() for case in made]
     print(report(rows, device, sizes[0]))
     if options.plot:

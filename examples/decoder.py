@@ -67,7 +67,7 @@ Attend = Callable[[tt.MemoryState, tt.Tensor, Cache], tuple[tt.MemoryState, tt.T
 
 
 class Style(NamedTuple):
-    """How the model is computed, nothing of what.
+    """How the model is computed, not what.
 
     The matrix products, norms and rotary embeddings take `compute`; attention as well, with the accurate exponential.
     """

@@ -144,16 +144,18 @@ def compile_programs(
 def generate(
     memory: tt.MemoryState, caches: Caches, parameters: Parameters, ids: list[int], programs: Programs, seed: int = 0
 ) -> Iterator[Step]:
-    """Steps without end: the first reads the prompt `ids`, each other the token chosen before. `caches` are donated to the first."""
+    """Steps until the caches are full: the first reads the prompt `ids`, each other the token chosen before.
+
+    `caches` are donated to the first step, each step's to the next.
+    """
     key = jax.random.key(seed)
+    *_, context, _ = jax.tree.leaves(caches, is_leaf=lambda x: isinstance(x, tt.Tensor))[0].shape
     padded = np.pad(np.array(ids, np.uint32), (0, -len(ids) % tt.TILE_SIZE))
     memory, step = programs.prefill(memory, caches, parameters, padded, np.int32(len(ids)), key)
-    del caches
-    position = len(ids)
-    while True:
-        yield step
+    yield step
+    for position in range(len(ids), context):
         memory, step = programs.decode(memory, step.caches, parameters, step.token, np.int32(position), key)
-        position += 1
+        yield step
 
 
 def plan_decode(
@@ -202,6 +204,22 @@ class Agreement(NamedTuple):
         )
 
 
+def report_times(programs: Programs, seconds: list[float], prompt: int, rows: int) -> tuple[str, dict[str, float]]:
+    """A table, and tokens per second, of prefill and of decode if there was any; `seconds` are those of each step."""
+    first, *later = seconds
+    runs = [("prefill", f"{prompt} in {rows} rows", first, prompt / first)]
+    if later:
+        mean = sum(later) / len(later)
+        runs.append(("decode", f"{len(later)}, each", mean, 1 / mean))
+    lines = [
+        (name, tokens, f"{compiling:.1f}", f"{run:.2f}", f"{rate:.2f}")
+        for (name, tokens, run, rate), compiling in zip(runs, programs.seconds, strict=False)
+    ]
+    title = f"Time of the simulation on this machine's {jax.default_backend()}, not of the device"
+    header = ("", "tokens", "compile [s]", "run [s]", "tokens/s")
+    return table(title, header, lines, text_columns=2), {name: rate for name, *_, rate in runs}
+
+
 def parse() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     def positive(kind: Callable[[str], Any]) -> Callable[[str], Any]:
         def parsed(text: str) -> Any:
@@ -212,6 +230,11 @@ def parse() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
         parsed.__name__ = f"positive {kind.__name__}"
         return parsed
 
+    def seed(text: str) -> int:
+        if not 0 <= (value := int(text)) < 2**32:
+            raise argparse.ArgumentTypeError(f"a seed is from 0 to 2**32 - 1, got {text}")
+        return value
+
     parser = device_parser(__doc__)
     parser.add_argument("--prompt", default="The capital of France is", help="what the text begins with")
     parser.add_argument("--chat", action="store_true", help="ask the prompt as a user of the assistant does")
@@ -219,7 +242,7 @@ def parse() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     parser.add_argument("--sample", action="store_true", help="draw each token; by default the best is taken")
     parser.add_argument("--temperature", type=positive(float), default=0.8, help="of --sample; 0.8 by default")
     parser.add_argument("--top-k", type=positive(int), default=32, help="of --sample: draw among so many; 32 by default")
-    parser.add_argument("--seed", type=int, default=0, help="of --sample; 0 by default")
+    parser.add_argument("--seed", type=seed, default=0, help="of --sample; 0 by default")
     parser.add_argument("--weights", choices=DTYPES, default="bfloat16", help="of the linear layers; bfloat16 by default")
     parser.add_argument("--fidelity", choices=FIDELITIES, default="hifi4", help="hifi4 by default")
     parser.add_argument("--cache-dtype", choices=DTYPES, default="bfloat16", help="bfloat16 by default")
@@ -293,24 +316,8 @@ def main() -> None:
     print("\n")
 
     donated = all(array.is_deleted() for array in jax.tree.leaves(caches))
-    per_second = {"prefill": len(ids) / seconds[0]}
-    timings = [
-        ("prefill", f"{len(ids)} in {rows} rows", f"{programs.seconds[0]:.1f}", f"{seconds[0]:.2f}", per_second["prefill"])
-    ]
-    if later := seconds[1:]:
-        per_second["decode"] = len(later) / sum(later)
-        timings.append(
-            (
-                "decode",
-                f"{len(later)}, each",
-                f"{programs.seconds[1]:.1f}",
-                f"{sum(later) / len(later):.2f}",
-                per_second["decode"],
-            )
-        )
-    title = f"Time of the simulation on this machine's {jax.default_backend()}, not of the device"
-    timings = [(*cells, f"{rate:.2f}") for *cells, rate in timings]
-    print(table(title, ("", "tokens", "compile [s]", "run [s]", "tokens/s"), timings, text_columns=2))
+    times, per_second = report_times(programs, seconds, len(ids), rows)
+    print(times)
     print(f"  The caches' old arrays are {'gone: donated' if donated else 'still there: not donated'}\n")
     print(memory_table + "\n")
     growth = Growth.of(device, config, cache_dtype, cache_memory, config.positions)

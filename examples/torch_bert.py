@@ -15,8 +15,9 @@ import sys
 from typing import Any, NamedTuple
 
 import numpy as np
-from _minilm_files import HEADS, HIDDEN, LAYER_NORM_EPSILON, LAYERS, pad
+from _minilm_files import HEADS, HIDDEN, LAYER_NORM_EPSILON, LAYERS, POSITIONS, pad, tokenize, weights
 from _report import ACCURACY_COLUMNS, ACCURACY_LEGEND, FIDELITIES, Accuracy, run, table
+from real_attention import SENTENCES
 
 import tt_jax.ttnn as ttnn
 from tt_jax.ttnn.model_preprocessing import preprocess_linear_bias, preprocess_linear_weight, preprocess_model_parameters
@@ -28,7 +29,7 @@ except ImportError:
 
 nn = torch.nn
 MASKED_OUT = -1e9
-VOCABULARY, POSITIONS = 30522, 512
+VOCABULARY = 30522
 L1 = ttnn.L1_MEMORY_CONFIG
 
 
@@ -43,7 +44,9 @@ class Sizes(NamedTuple):
     positions: int = POSITIONS
 
 
-# -- the model in torch; its modules have the names of BERT's parameters ----------------------------------------------------------
+# --- the model in torch; its modules have the names of BERT's parameters
+
+
 class SelfAttention(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -134,7 +137,9 @@ class Bert(nn.Module):
         self.encoder = Encoder(sizes)
 
 
-# -- the same on TT-NN --------------------------------------------------------------------------------------------------------------
+# --- the same on TT-NN
+
+
 def preprocessor(dtype: ttnn.DataType):
     """A custom preprocessor: linear weights as `dtype`, biases as bfloat16, and a self-attention's three layers as one, `qkv`."""
 
@@ -179,9 +184,9 @@ def bert_layer(x, mask, parameters, *, heads: int, config: Any = None):
     scores = ttnn.matmul(query, key, **matmul)
     ttnn.deallocate(query)
     ttnn.deallocate(key)
-    weights = ttnn.transformer.attention_softmax_(scores, attention_mask=mask, head_size=x.shape[-1] // heads)
-    context = ttnn.matmul(weights, value, **matmul)
-    ttnn.deallocate(weights)
+    probabilities = ttnn.transformer.attention_softmax_(scores, attention_mask=mask, head_size=x.shape[-1] // heads)
+    context = ttnn.matmul(probabilities, value, **matmul)
+    ttnn.deallocate(probabilities)
     ttnn.deallocate(value)
     x = output(ttnn.transformer.concatenate_heads(context, memory_config=L1), p.output, x)
     return output(linear(x, parameters.intermediate.dense, activation="gelu"), parameters.output, x)
@@ -211,12 +216,11 @@ def measure(
     return [Accuracy.of(y[real], reference[real]) for y, reference in zip(outputs, expected, strict=True)]
 
 
-# -- as a command -------------------------------------------------------------------------------------------------------------------
+# --- the command
+
+
 def real_model(layers: int) -> tuple[Bert, np.ndarray, np.ndarray]:
     """all-MiniLM-L6-v2 in torch, with twelve sentences as `ids` and `real`."""
-    from _minilm_files import tokenize, weights
-    from real_attention import SENTENCES
-
     model = Bert(Sizes(layers=layers))
     wanted = model.state_dict().keys()
     model.load_state_dict({name: torch.from_numpy(array) for name, array in weights().items() if name in wanted})
@@ -245,8 +249,8 @@ def main() -> None:
         for dtype in (ttnn.bfloat16, ttnn.bfloat8_b):
             figures = measure(model, ids, real, dtype, device, config)
             rows += [(dtype.name.lower(), str(i + 1), *accuracy.cells()) for i, accuracy in enumerate(figures)]
-    weights = "random weights" if options.random else "all-MiniLM-L6-v2"
-    print(f"{weights} from torch {torch.__version__}: {len(ids)} rows of {ids.shape[1]}, {real.sum()} tokens not padding\n")
+    name = "random weights" if options.random else "all-MiniLM-L6-v2"
+    print(f"{name} from torch {torch.__version__}: {len(ids)} rows of {ids.shape[1]}, {real.sum()} tokens not padding\n")
     print(table("Accuracy against the torch module in float32", ("weights", "layer", *ACCURACY_COLUMNS), rows))
     print(ACCURACY_LEGEND)
 

@@ -1,8 +1,9 @@
 """Forms of attention on the same few blocks of TT-NN operations. Memory first, memory back; what is done with is freed.
 
-Inputs, biases and scores are bfloat16. The weights' dtype is also that of queries, keys, values and context. All that a form makes
-lies in L1, its inputs where they are put. The blocks: `project` and `heads_of` make heads, `attend` is attention step by step,
-`attend_fused` the flash kernel, `output_of` joins the heads. Sequences are whole tiles, multiples of 32.
+Inputs, biases, scores and results are bfloat16. The weights' dtype is also that of queries, keys, values and what attention makes of
+them; in decode of none of these, where keys and values get the cache's. All that a form makes lies in L1, its inputs where they are
+put. The blocks: `project` and `heads_of` make heads, `attend` is attention step by step, `attend_fused` the flash kernel, `output_of`
+joins the heads. Sequences are whole tiles, multiples of 32.
 """
 
 from typing import NamedTuple
@@ -64,7 +65,7 @@ def alibi_bias(sequence: int, slopes: NDArray[np.float64]) -> NDArray[np.float32
 
 
 def alibi_slopes(heads: int) -> NDArray[np.float64]:
-    """2**(-8 i / heads) for head i = 1 ... heads. Source: Press et al., Train Short, Test Long (2022), for a power of two of heads."""
+    """2**(-8 i / heads) for head i = 1 ... heads. Source: Press et al., Train Short, Test Long (2022), section 3."""
     return 2.0 ** (-8 * np.arange(1, heads + 1) / heads)
 
 
