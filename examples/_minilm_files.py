@@ -12,7 +12,6 @@ import tt_jax as tt
 
 LAYERS, HIDDEN, HEADS, POSITIONS = 6, 384, 12, 512
 LAYER_NORM_EPSILON = 1e-12
-MASKED_OUT = -1e9
 
 Weights = dict[str, NDArray[np.float32]]
 """By their names in BERT; linear weights are `[out, in]`, as torch keeps them."""

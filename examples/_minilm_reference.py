@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from _minilm_files import HEADS, LAYER_NORM_EPSILON, LAYERS, MASKED_OUT, Weights
+from _minilm_files import HEADS, LAYER_NORM_EPSILON, LAYERS, Weights
+
+MASKED_OUT = -1e9
 
 
 def encode(weights: Weights, ids: Any, real: Any, *, xp: Any = np, erf: Callable[[Any], Any]) -> Any:

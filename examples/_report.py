@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,8 @@ ACCURACY_LEGEND = """\
   PCC: Pearson correlation. Relative error: |y - ref| / |ref|, Frobenius norms. Mean ratio: sum |y| / sum |ref|,
   which shows a bias in scale, as PCC can't. None has a unit."""
 FIDELITIES = {fidelity.name.lower(): fidelity for fidelity in tt.MathFidelity}
+DTYPES = {dtype.kernel_name: dtype for dtype in (tt.bfloat16, tt.bfloat8_b, tt.bfloat4_b)}
+PLACES = {"l1": tt.L1_MEMORY_CONFIG, "dram": tt.DRAM_MEMORY_CONFIG}
 
 
 class Accuracy(NamedTuple):
@@ -79,6 +81,18 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, t
         cells = [c.ljust(w) if i < text_columns else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
         lines.append("  " + "  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def positive(kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    """What reads an argument as a `kind` of number, int or float, above 0."""
+
+    def parsed(text: str) -> Any:
+        if not (value := kind(text)) > 0:
+            raise ValueError
+        return value
+
+    parsed.__name__ = f"positive {kind.__name__}"  # what argparse calls it
+    return parsed
 
 
 def device_parser(description: str) -> argparse.ArgumentParser:

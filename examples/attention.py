@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 import tt_jax as tt
 
+MASKED_OUT = -1e9
+"""Added to the scores of keys that are not to be seen: softmax makes 0 of them."""
+
 Step = Callable[[str, tt.MemoryState, tt.Tensor | None], None]
 """Called after each step with its name, the memory, and what the step made (None for a deallocation)."""
 
@@ -35,7 +38,7 @@ def no_step(name: str, memory: tt.MemoryState, tensor: tt.Tensor | None) -> None
     """Watch nothing."""
 
 
-def _then_free(result: tuple[tt.MemoryState, tt.Tensor], *done: tt.Tensor) -> tuple[tt.MemoryState, tt.Tensor]:
+def then_free(result: tuple[tt.MemoryState, tt.Tensor], *done: tt.Tensor) -> tuple[tt.MemoryState, tt.Tensor]:
     """What rebinding a Python variable does in the tutorial: the old tensors go when the new one is there."""
     memory, y = result
     return tt.deallocate(memory, *done), y
@@ -59,15 +62,15 @@ def naive(
     def heads(memory, name, weight, bias, order):
         memory, x = tt.matmul(memory, hidden_states, weight, **matmul)
         step(f"{name}_matmul", memory, x)
-        memory, x = _then_free(tt.add(memory, x, bias), x)
+        memory, x = then_free(tt.add(memory, x, bias), x)
         step(f"{name}_add_bias", memory, x)
-        memory, x = _then_free(tt.to_layout(memory, x, tt.ROW_MAJOR_LAYOUT), x)
+        memory, x = then_free(tt.to_layout(memory, x, tt.ROW_MAJOR_LAYOUT), x)
         step(f"{name}_to_row_major", memory, x)
-        memory, x = _then_free(tt.reshape(memory, x, (batch, sequence, num_heads, head_size)), x)
+        memory, x = then_free(tt.reshape(memory, x, (batch, sequence, num_heads, head_size)), x)
         step(f"{name}_reshape", memory, x)
-        memory, x = _then_free(tt.to_layout(memory, x, tt.TILE_LAYOUT), x)
+        memory, x = then_free(tt.to_layout(memory, x, tt.TILE_LAYOUT), x)
         step(f"{name}_to_tile", memory, x)
-        memory, x = _then_free(tt.permute(memory, x, order), x)
+        memory, x = then_free(tt.permute(memory, x, order), x)
         step(f"{name}_permute", memory, x)
         return memory, x
 
@@ -78,25 +81,25 @@ def naive(
 
     memory, scores = tt.matmul(memory, query, key, **matmul)
     step("scores_matmul", memory, scores)
-    memory, scores = _then_free(tt.multiply(memory, scores, 1 / head_size**0.5), scores)
+    memory, scores = then_free(tt.multiply(memory, scores, 1 / head_size**0.5), scores)
     step("scores_scale", memory, scores)
-    memory, scores = _then_free(tt.add(memory, scores, attention_mask), scores)
+    memory, scores = then_free(tt.add(memory, scores, attention_mask), scores)
     step("scores_add_mask", memory, scores)
     memory, probabilities = tt.softmax(memory, scores, dim=-1)
     step("softmax", memory, probabilities)
     memory, context = tt.matmul(memory, probabilities, value, **matmul)
     step("context_matmul", memory, context)
-    memory, context = _then_free(tt.permute(memory, context, (0, 2, 1, 3)), context)
+    memory, context = then_free(tt.permute(memory, context, (0, 2, 1, 3)), context)
     step("context_permute", memory, context)
-    memory, context = _then_free(tt.to_layout(memory, context, tt.ROW_MAJOR_LAYOUT), context)
+    memory, context = then_free(tt.to_layout(memory, context, tt.ROW_MAJOR_LAYOUT), context)
     step("context_to_row_major", memory, context)
-    memory, context = _then_free(tt.reshape(memory, context, (batch, sequence, hidden)), context)
+    memory, context = then_free(tt.reshape(memory, context, (batch, sequence, hidden)), context)
     step("context_reshape", memory, context)
-    memory, context = _then_free(tt.to_layout(memory, context, tt.TILE_LAYOUT), context)
+    memory, context = then_free(tt.to_layout(memory, context, tt.TILE_LAYOUT), context)
     step("context_to_tile", memory, context)
     memory, output = tt.matmul(memory, context, p.output_weight, **matmul)
     step("output_matmul", memory, output)
-    memory, output = _then_free(tt.add(memory, output, p.output_bias), output)
+    memory, output = then_free(tt.add(memory, output, p.output_bias), output)
     step("output_add_bias", memory, output)
     return tt.deallocate(memory, query, key, value, scores, probabilities, context), output
 

@@ -16,12 +16,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from _attention_variants import VARIANTS, Draw, Sizes
-from _report import Accuracy, device_parser, run, table
+from _report import DTYPES, Accuracy, device_parser, run, table
 
 import tt_jax as tt
 from tt_jax.report.judgement import figure_for
-
-DTYPES = {dtype.kernel_name: dtype for dtype in (tt.bfloat16, tt.bfloat8_b, tt.bfloat4_b)}
 
 
 class Figures(NamedTuple):

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from _smollm2 import Config, Weights
+from attention import then_free
 
 import tt_jax as tt
 
@@ -181,14 +182,14 @@ def prefill(
             memory, query, key, value, is_causal=True, **_attention(style), **kept
         )
         memory = tt.deallocate(memory, query, key, value)
-        memory, joined = _then_free(tt.experimental.nlp_concat_heads(memory, context, **kept), context)
+        memory, joined = then_free(tt.experimental.nlp_concat_heads(memory, context, **kept), context)
         return memory, joined, Cache(keys, values)
 
     memory, x, caches = _layers(memory, x, parameters.layers, caches, attend, config, style, kept)
     memory = tt.deallocate(memory, places, cos, sin)
     start, end = (0, 0, length - tt.TILE_SIZE, 0), (1, 1, length, config.hidden)
     if length > tt.TILE_SIZE:
-        memory, x = _then_free(tt.slice(memory, x, start, end, **kept), x)
+        memory, x = then_free(tt.slice(memory, x, start, end, **kept), x)
     memory, scores = _score(memory, x, parameters, config, style, kept)
     return memory, (scores, caches)
 
@@ -227,19 +228,14 @@ def decode(
             memory, query, keys, values, cur_pos_tensor=row, memory_config=query.memory_config, **_attention(style)
         )
         memory = tt.deallocate(memory, query)
-        memory, joined = _then_free(tt.experimental.nlp_concat_heads_decode(memory, context, num_heads=config.heads), context)
-        memory, joined = _then_free(tt.sharded_to_interleaved(memory, joined, style.decode_memory), joined)
+        memory, joined = then_free(tt.experimental.nlp_concat_heads_decode(memory, context, num_heads=config.heads), context)
+        memory, joined = then_free(tt.sharded_to_interleaved(memory, joined, style.decode_memory), joined)
         return memory, joined, Cache(keys, values)
 
     memory, x, caches = _layers(memory, x, parameters.layers, caches, attend, config, style, kept)
     memory = tt.deallocate(memory, place, row, cos, sin)
     memory, scores = _score(memory, x, parameters, config, style, kept)
     return memory, (scores, caches)
-
-
-def _then_free(result: tuple[tt.MemoryState, tt.Tensor], *done: tt.Tensor) -> tuple[tt.MemoryState, tt.Tensor]:
-    memory, y = result
-    return tt.deallocate(memory, *done), y
 
 
 def _attention(style: Style) -> dict[str, Any]:
@@ -249,7 +245,7 @@ def _attention(style: Style) -> dict[str, Any]:
 
 def _as(memory, x, dtype, kept):
     """`x` as `dtype`."""
-    return (memory, x) if x.dtype is dtype else _then_free(tt.typecast(memory, x, dtype, **kept), x)
+    return (memory, x) if x.dtype is dtype else then_free(tt.typecast(memory, x, dtype, **kept), x)
 
 
 def _four(memory, x):
@@ -270,7 +266,7 @@ def _angles(memory, places, parameters, kept):
 def _embed(memory, ids, parameters, kept):
     """Word vectors `[1, 1, rows, hidden]` of `ids` `[rows]`."""
     memory, tokens = tt.from_array(memory, ids.astype(np.uint32), dtype=tt.uint32)
-    memory, x = _then_free(tt.embedding(memory, tokens, parameters.words, layout=tt.TILE_LAYOUT, **kept), tokens)
+    memory, x = then_free(tt.embedding(memory, tokens, parameters.words, layout=tt.TILE_LAYOUT, **kept), tokens)
     return _four(memory, x)
 
 
@@ -278,7 +274,7 @@ def _turn(memory, x, cos, sin, parameters, style, *, is_decode_mode):
     y = tt.experimental.rotary_embedding_llama(
         memory, x, cos, sin, parameters.exchange, is_decode_mode=is_decode_mode, compute_kernel_config=style.compute
     )
-    return _then_free(y, x)
+    return then_free(y, x)
 
 
 def _norm(memory, x, weight, config, style, kept):
@@ -306,23 +302,23 @@ def _layer(memory, x, layer, cache, attend: Attend, config, style, kept):
     """Attention, then the MLP, each added to `x` in its own buffer."""
     product = dict(compute_kernel_config=style.compute, dtype=tt.bfloat16, **kept)
     memory, y = _norm(memory, x, layer.attention_norm, config, style, kept)
-    memory, qkv = _then_free(tt.linear(memory, y, layer.qkv_weight, **product), y)
+    memory, qkv = then_free(tt.linear(memory, y, layer.qkv_weight, **product), y)
     memory, y, cache = attend(memory, qkv, cache)
     memory = tt.deallocate(memory, qkv)
-    memory, y = _then_free(tt.linear(memory, y, layer.output_weight, **product), y)
-    memory, x = _then_free(tt.add(memory, x, y, output_tensor=x), y)
+    memory, y = then_free(tt.linear(memory, y, layer.output_weight, **product), y)
+    memory, x = then_free(tt.add(memory, x, y, output_tensor=x), y)
     memory, y = _norm(memory, x, layer.mlp_norm, config, style, kept)
     memory, gate = tt.linear(memory, y, layer.gate_weight, **product)
-    memory, up = _then_free(tt.linear(memory, y, layer.up_weight, **product), y)
+    memory, up = then_free(tt.linear(memory, y, layer.up_weight, **product), y)
     silu = [tt.UnaryWithParam(tt.UnaryOpType.SILU)]
-    memory, y = _then_free(tt.mul(memory, gate, up, input_tensor_a_activations=silu, **kept), gate, up)
-    memory, y = _then_free(tt.linear(memory, y, layer.down_weight, **product), y)
-    memory, x = _then_free(tt.add(memory, x, y, output_tensor=x), y)
+    memory, y = then_free(tt.mul(memory, gate, up, input_tensor_a_activations=silu, **kept), gate, up)
+    memory, y = then_free(tt.linear(memory, y, layer.down_weight, **product), y)
+    memory, x = then_free(tt.add(memory, x, y, output_tensor=x), y)
     return memory, x, cache
 
 
 def _score(memory, x, parameters, config, style, kept):
     """Scores of every word, float32: in bfloat16 the two best would often be equal. `x` is freed."""
-    memory, y = _then_free(_norm(memory, x, parameters.norm, config, style, kept), x)
+    memory, y = then_free(_norm(memory, x, parameters.norm, config, style, kept), x)
     product = dict(compute_kernel_config=style.compute, dtype=tt.float32, **kept)
-    return _then_free(tt.linear(memory, y, parameters.head_weight, **product), y)
+    return then_free(tt.linear(memory, y, parameters.head_weight, **product), y)

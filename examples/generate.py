@@ -20,15 +20,12 @@ import jax.numpy as jnp
 import numpy as np
 from _decoder_memory import Growth, Held, longest, report_longest, report_memory, without_values
 from _decoder_reference import logits as exact_logits
-from _report import FIDELITIES, Accuracy, device_parser, run, table
+from _report import DTYPES, FIDELITIES, PLACES, Accuracy, device_parser, positive, run, table
 from _smollm2 import Config, Weights, load
 from decoder import Caches, Parameters, Style
 from numpy.typing import NDArray
 
 import tt_jax as tt
-
-DTYPES = {dtype.kernel_name: dtype for dtype in (tt.bfloat16, tt.bfloat8_b, tt.bfloat4_b)}
-PLACES = {"dram": tt.DRAM_MEMORY_CONFIG, "l1": tt.L1_MEMORY_CONFIG}
 
 
 class Sampling(NamedTuple):
@@ -221,15 +218,6 @@ def report_times(programs: Programs, seconds: list[float], prompt: int, rows: in
 
 
 def parse() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
-    def positive(kind: Callable[[str], Any]) -> Callable[[str], Any]:
-        def parsed(text: str) -> Any:
-            if not (value := kind(text)) > 0:
-                raise ValueError
-            return value
-
-        parsed.__name__ = f"positive {kind.__name__}"
-        return parsed
-
     def seed(text: str) -> int:
         if not 0 <= (value := int(text)) < 2**32:
             raise argparse.ArgumentTypeError(f"a seed is from 0 to 2**32 - 1, got {text}")

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import attention
 import numpy as np
-from _minilm_files import HEADS, LAYER_NORM_EPSILON, LAYERS, MASKED_OUT, Weights
+from _minilm_files import HEADS, LAYER_NORM_EPSILON, LAYERS, Weights
 from numpy.typing import NDArray
 
 import tt_jax as tt
@@ -86,7 +86,7 @@ def place_inputs(memory: tt.MemoryState, ids: NDArray[np.uint32], real: NDArray[
     """A batch in DRAM; `ids` and `real`, which is False on padding, are `[batch, sequence]`, the sequence in whole tiles."""
     memory, tokens = tt.from_array(memory, ids, dtype=tt.uint32, layout=tt.ROW_MAJOR_LAYOUT)
     arrays = (
-        np.where(real, 0.0, MASKED_OUT)[:, None, None, :],
+        np.where(real, 0.0, attention.MASKED_OUT)[:, None, None, :],
         (real / np.maximum(real.sum(-1, keepdims=True), 1))[:, None, :],
     )
     tensors = []

@@ -18,12 +18,22 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 from _reference import attention
-from _report import ACCURACY_COLUMNS, ACCURACY_LEGEND, FIDELITIES, Accuracy, StepLog, compute_config, device_parser, run, table
-from attention import NaiveParameters, OptimizedParameters, naive, optimized
+from _report import (
+    ACCURACY_COLUMNS,
+    ACCURACY_LEGEND,
+    FIDELITIES,
+    Accuracy,
+    StepLog,
+    compute_config,
+    device_parser,
+    positive,
+    run,
+    table,
+)
+from attention import MASKED_OUT, NaiveParameters, OptimizedParameters, naive, optimized
 
 import tt_jax as tt
 
-MASKED_OUT = -1e9
 NORMAL, SCALED = "normal", "normal / sqrt(hidden)"
 
 
@@ -161,14 +171,9 @@ def report_allclose(plain: np.ndarray, fused: np.ndarray, changed: float, satura
 
 
 def parse() -> argparse.Namespace:
-    def positive(text: str) -> int:
-        if (value := int(text)) < 1:
-            raise ValueError
-        return value
-
     parser = device_parser(__doc__)
     for name, default in (("batch", 8), ("sequence", 384), ("heads", 16), ("hidden", 1024)):
-        parser.add_argument(f"--{name}", type=positive, default=default, help=f"{default} by default")
+        parser.add_argument(f"--{name}", type=positive(int), default=default, help=f"{default} by default")
     parser.add_argument("--fidelity", choices=FIDELITIES, help="of optimized's matmuls; by default the device's choice, LoFi")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     return parser.parse_args()

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _report import compute_config, device_parser, run, table
+from _report import compute_config, device_parser, positive, run, table
 from jax import Array
 
 import tt_jax as tt
@@ -254,14 +254,9 @@ def plot(results: dict[tt.DataType, Result], path: str) -> None:
 
 
 def parse() -> argparse.Namespace:
-    def positive(text: str) -> int:
-        if (value := int(text)) < 1:
-            raise ValueError
-        return value
-
     parser = device_parser(__doc__)
     for name, default in (("seeds", 16), ("epochs", 60), ("hidden", 16)):
-        parser.add_argument(f"--{name}", type=positive, default=default, help=f"{default} by default")
+        parser.add_argument(f"--{name}", type=positive(int), default=default, help=f"{default} by default")
     parser.add_argument("--plot", metavar="FILE", help="save a picture too")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     return parser.parse_args()

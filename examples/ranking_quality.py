@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from _minilm_files import tokenize, weights
 from _packages import folder
-from _report import FIDELITIES, device_parser, run, table
+from _report import DTYPES, FIDELITIES, device_parser, run, table
 from numpy.typing import NDArray
 from sentence_embeddings import reference
-from sentence_encoder import DTYPES, Encoder, Setting
+from sentence_encoder import Encoder, Setting
 
 import tt_jax as tt
 

@@ -8,10 +8,10 @@ padding is left out.
 from typing import NamedTuple
 
 import numpy as np
-from _minilm_files import HEADS, LAYER_NORM_EPSILON, MASKED_OUT, Weights, pad, tokenize, weights
+from _minilm_files import HEADS, LAYER_NORM_EPSILON, Weights, pad, tokenize, weights
 from _reference import attention
 from _report import ACCURACY_COLUMNS, ACCURACY_LEGEND, Accuracy, compute_config, device_parser, run, table
-from attention import OptimizedParameters, optimized
+from attention import MASKED_OUT, OptimizedParameters, optimized
 from numpy.typing import NDArray
 
 import tt_jax as tt

@@ -15,14 +15,13 @@ import _minilm_reference
 import jax
 import numpy as np
 from _minilm_files import Weights, pad, tokenize, weights
-from _report import FIDELITIES, device_parser, run, table
+from _report import DTYPES, FIDELITIES, PLACES, device_parser, positive, run, table
 from _sentences import SENTENCES
 from numpy.typing import NDArray
-from sentence_encoder import DTYPES, Encoder, Setting
+from sentence_encoder import Encoder, Setting
 
 import tt_jax as tt
 
-PLACES = {"l1": tt.L1_MEMORY_CONFIG, "dram": tt.DRAM_MEMORY_CONFIG}
 CLEARLY = 0.1
 LEGEND = f"""\
   Cosine: of an embedding with the float32 model's, the least and the mean over sentences. Similarity: between two sentences,
@@ -103,11 +102,6 @@ def nearest(sentences: list[str], ours: NDArray[np.float32], theirs: NDArray[np.
 
 
 def parse() -> argparse.Namespace:
-    def positive(text: str) -> int:
-        if (value := int(text)) < 1:
-            raise ValueError
-        return value
-
     def tiles(text: str) -> int:
         if (value := int(text)) < 1 or value % tt.TILE_SIZE:
             raise ValueError
@@ -118,7 +112,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--output", metavar="FILE.npz", help="save them as `embeddings` [sentences, 384], float32")
     parser.add_argument("--weights", choices=DTYPES, help="bfloat8_b by default, with a table of all")
     parser.add_argument("--fidelity", choices=FIDELITIES, help="hifi4 by default, with a table of all")
-    parser.add_argument("--batch", type=positive, default=32, help="sentences at a time, 32 by default")
+    parser.add_argument("--batch", type=positive(int), default=32, help="sentences at a time, 32 by default")
     parser.add_argument(
         "--sequence", type=tiles, help="tokens of a sentence, a multiple of 32; what is longer is cut. By default the longest's"
     )

@@ -9,13 +9,12 @@ import jax
 import minilm
 import numpy as np
 from _minilm_files import POSITIONS, Weights, pad
-from _report import compute_config
+from _report import DTYPES, compute_config
 from numpy.typing import NDArray
 
 import tt_jax as tt
 
 MODEL = "all-MiniLM-L6-v2"
-DTYPES = {dtype.kernel_name: dtype for dtype in (tt.bfloat16, tt.bfloat8_b, tt.bfloat4_b)}
 
 
 class Setting(NamedTuple):

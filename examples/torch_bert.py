@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from _minilm_files import HEADS, HIDDEN, LAYER_NORM_EPSILON, LAYERS, POSITIONS, pad, tokenize, weights
 from _report import ACCURACY_COLUMNS, ACCURACY_LEGEND, FIDELITIES, Accuracy, run, table
+from attention import MASKED_OUT
 from real_attention import SENTENCES
 
 import tt_jax.ttnn as ttnn
@@ -28,7 +29,6 @@ except ImportError:
     sys.exit("torch is needed: python -m pip install 'tt-jax[torch]'")
 
 nn = torch.nn
-MASKED_OUT = -1e9
 VOCABULARY = 30522
 L1 = ttnn.L1_MEMORY_CONFIG
 

@@ -9,12 +9,12 @@ joins the heads. Sequences are whole tiles, multiples of 32.
 from typing import NamedTuple
 
 import numpy as np
+from attention import MASKED_OUT, then_free
 from numpy.typing import NDArray
 
 import tt_jax as tt
 
 L1 = tt.L1_MEMORY_CONFIG
-MASKED_OUT = -1e9
 Result = tuple[tt.MemoryState, tt.Tensor]
 Three = tuple[tt.Tensor, tt.Tensor, tt.Tensor]
 
@@ -77,12 +77,6 @@ def rotary_tables(positions: NDArray[np.int64], head_size: int) -> tuple[NDArray
 
 
 # --- blocks
-
-
-def then_free(result: Result, *done: tt.Tensor) -> Result:
-    """`result`, and its inputs that are `done` with freed."""
-    memory, y = result
-    return tt.deallocate(memory, *done), y
 
 
 def project(memory: tt.MemoryState, x: tt.Tensor, weights: Weights, heads: Heads) -> tuple[tt.MemoryState, Three]:

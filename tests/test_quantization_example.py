@@ -79,7 +79,7 @@ def test_the_report_names_each_way_and_counts_seeds(tmp_path):
 
 def test_a_wrong_option_is_told():
     done = run_script("--seeds", "0")
-    assert done.returncode == 2 and "invalid positive value: '0'" in done.stderr
+    assert done.returncode == 2 and "invalid positive int value: '0'" in done.stderr
 
 
 @pytest.mark.slow

@@ -18,7 +18,8 @@ import _packed_weights
 import _packages
 import minilm
 import sentence_embeddings as example
-from sentence_encoder import DTYPES, Encoder, Setting
+from _report import DTYPES
+from sentence_encoder import Encoder, Setting
 
 # isort: on
 

@@ -60,7 +60,7 @@ def float32_torch(weights: files.Weights, ids: np.ndarray, real: np.ndarray) -> 
     def encode():
         x = w["embeddings.word_embeddings.weight"][tokens] + w["embeddings.position_embeddings.weight"][:sequence]
         x = norm(x + w["embeddings.token_type_embeddings.weight"][0], "embeddings.LayerNorm")
-        mask = torch.where(kept, 0.0, files.MASKED_OUT)[:, None, None]
+        mask = torch.where(kept, 0.0, reference.MASKED_OUT)[:, None, None]
         for layer in (f"encoder.layer.{i}" for i in range(files.LAYERS)):
             query, key, value = (heads(x, f"{layer}.attention.self.{name}") for name in ("query", "key", "value"))
             scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1]) + mask
