@@ -1,6 +1,8 @@
 # Everything happens in .venv. Its stamps lie inside it, so that a changed pyproject.toml starts it, and them, afresh.
 VENV := .venv
 BIN := $(VENV)/bin
+# Two processes, each with half of the files until it has none left: tests of one file share what they compile.
+SHARED := -n 2 --dist worksteal
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .PHONY: demo test test-torch test-visualizer test-all lint bench clean
@@ -15,12 +17,12 @@ demo: $(VENV)/examples.stamp
 	$(BIN)/python examples/judge_numerics.py
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -m "not slow" -n 2
+	$(BIN)/python -m pytest -m "not slow" $(SHARED)
 
 # torch in an environment of its own, since the rest is tested to work without it. TORCH pins a build, as CI does.
 TORCH ?= torch>=2.13.0
 test-torch: $(VENV)-torch/torch.stamp
-	$(VENV)-torch/bin/python -m pytest -m "torch and not slow" -n 2
+	$(VENV)-torch/bin/python -m pytest -m "torch and not slow" $(SHARED)
 
 # ttnn-visualizer in an environment of its own: its dependencies are many. The tests call that interpreter.
 test-visualizer: $(VENV)/test.stamp $(VENV)-visualizer/visualizer.stamp

@@ -31,7 +31,7 @@ def demo(*options):
     return subprocess.run([*command, *options], capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("device, fidelity", [("n150", "hifi4"), ("e150", "lofi")])
+@pytest.mark.parametrize("device, fidelity", [("n150", "hifi4"), pytest.param("e150", "lofi", marks=pytest.mark.slow)])
 def test_the_last_line_is_one_json_object(device, fidelity):
     done = demo("--device", device, "--fidelity", fidelity, "--json")
     assert done.returncode == 0, done.stderr

@@ -108,13 +108,13 @@ def _both(program, memory, tensors):
 
 
 CASES = [
-    *((program, kind, "fast") for program in (unary, binary) for kind in ("bf16", "bfp8")),
+    *((program, "bf16", "fast") for program in (unary, binary)),
+    *(pytest.param(program, "bfp8", "fast", marks=pytest.mark.slow) for program in (unary, binary)),
     (unary, "f32", "fast"),
     *((stages, kind, "fast") for kind in ("bf16", "f32")),
-    (stages, "bf16", "device"),
     *(
         pytest.param(program, kind, "device", marks=pytest.mark.slow)
-        for program, kind in ((stages, "f32"), (products, "bf16"), (products, "bfp8"))
+        for program, kind in ((stages, "bf16"), (stages, "f32"), (products, "bf16"), (products, "bfp8"))
     ),
 ]
 
