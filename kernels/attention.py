@@ -129,7 +129,7 @@ def _visited(allowed: Array, queries: int) -> Array:
 def _over_chunks(
     query: Array, key: Array, value: Array, mask: Array | None, allowed: Array | None, chunks: tuple[int, int], how: Arithmetic
 ) -> _Statistics:
-    """The statistics of all keys, a chunk at a time; memory does not grow with them."""
+    """The statistics of all keys, a chunk at a time; memory grows with them only for what `mask` and `allowed` take."""
     rows, size = chunks
     if allowed is None and key.shape[2] % size:
         allowed = jnp.ones((1, 1, 1, key.shape[2]), bool)
