@@ -74,6 +74,16 @@ from tt_jax.memory import ShardSpec as ShardSpec
 from tt_jax.memory import ShardStrategy as ShardStrategy
 from tt_jax.memory import TensorMemoryLayout as TensorMemoryLayout
 from tt_jax.memory import create_sharded_memory_config as create_sharded_memory_config
+from tt_jax.mesh import Mesh as Mesh
+from tt_jax.mesh import Topology as Topology
+from tt_jax.mesh_mapping import MeshComposerConfig as MeshComposerConfig
+from tt_jax.mesh_mapping import MeshMapperConfig as MeshMapperConfig
+from tt_jax.mesh_mapping import PlacementReplicate as PlacementReplicate
+from tt_jax.mesh_mapping import PlacementShard as PlacementShard
+from tt_jax.mesh_mapping import concat_mesh_to_tensor_composer as concat_mesh_to_tensor_composer
+from tt_jax.mesh_mapping import replicate_tensor_to_mesh_mapper as replicate_tensor_to_mesh_mapper
+from tt_jax.mesh_mapping import shard_tensor_2d_to_mesh_mapper as shard_tensor_2d_to_mesh_mapper
+from tt_jax.mesh_mapping import shard_tensor_to_mesh_mapper as shard_tensor_to_mesh_mapper
 from tt_jax.normalization_configs import *
 from tt_jax.operations import *
 from tt_jax.ops.creation import deallocate as deallocate

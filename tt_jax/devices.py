@@ -6,15 +6,19 @@ E150 (Grayskull, the card of the original tutorial, no longer in ttnn) is from d
 """
 
 import dataclasses
+import functools
 from typing import Literal
+
+from tt_jax.errors import ArgumentError
+from tt_jax.mesh import Mesh
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
 
 @dataclasses.dataclass(frozen=True)
 class DeviceProfile:
-    """One chip. Sizes in bytes; `grid` is the compute grid `(x, y)` that also stores L1 buffers. Clock and DRAM bandwidth are the
-    documented peaks."""
+    """One chip, or with a `mesh` as many. Sizes in bytes; `grid` is the compute grid `(x, y)` that also stores L1 buffers. Clock, DRAM
+    bandwidth and that of an Ethernet link, in one direction, are the documented peaks."""
 
     name: str
     arch: Literal["grayskull", "wormhole", "blackhole"]
@@ -30,17 +34,32 @@ class DeviceProfile:
     dram_bytes_per_second: float
     l1_alignment: int = 16
     approximate: bool = False
+    link_bytes_per_second: float = 0.0
+    mesh: Mesh | None = None
 
     @property
     def l1_banks(self) -> int:
         """L1 banks: one per core of the compute grid."""
         return self.grid[0] * self.grid[1]
 
+    def on(self, mesh: Mesh | None) -> "DeviceProfile":
+        """This chip on every place of `mesh`. Raises ArgumentError for several chips that no links could connect."""
+        if mesh is not None and mesh.size > 1 and not self.link_bytes_per_second:
+            raise ArgumentError(
+                f"{self.name} has no Ethernet links to other boards, so there is no mesh of {mesh.size}: n150, n300, p150 have"
+            )
+        return self if mesh == self.mesh else _on(self, mesh)
+
     def __hash__(self) -> int:
-        return hash(self.name)
+        return hash((self.name, self.mesh))
 
     def __repr__(self) -> str:
-        return f"DeviceProfile({self.name!r})"
+        return f"DeviceProfile({self.name!r}{'' if self.mesh is None else f', {self.mesh}'})"
+
+
+@functools.lru_cache(maxsize=256)
+def _on(profile: DeviceProfile, mesh: Mesh | None) -> DeviceProfile:
+    return dataclasses.replace(profile, mesh=mesh)  # the same object each time: program keys compare identities first
 
 
 def _wormhole(name: str) -> DeviceProfile:
@@ -57,10 +76,13 @@ def _wormhole(name: str) -> DeviceProfile:
         dram_alignment=32,
         clock_hz=1.0e9,
         dram_bytes_per_second=288e9,
+        link_bytes_per_second=12.5e9,
     )
 
 
-def _blackhole(name: str, grid: tuple[int, int], dram_banks: int, dram_bytes_per_second: float) -> DeviceProfile:
+def _blackhole(
+    name: str, grid: tuple[int, int], dram_banks: int, dram_bytes_per_second: float, link_bytes_per_second: float
+) -> DeviceProfile:
     return DeviceProfile(
         name=name,
         arch="blackhole",
@@ -74,13 +96,14 @@ def _blackhole(name: str, grid: tuple[int, int], dram_banks: int, dram_bytes_per
         dram_alignment=64,
         clock_hz=1.35e9,
         dram_bytes_per_second=dram_bytes_per_second,
+        link_bytes_per_second=link_bytes_per_second,
     )
 
 
 N150 = _wormhole("n150")
 N300 = _wormhole("n300")
-P100 = _blackhole("p100", (11, 10), dram_banks=7, dram_bytes_per_second=448e9)
-P150 = _blackhole("p150", (13, 10), dram_banks=8, dram_bytes_per_second=512e9)
+P100 = _blackhole("p100", (11, 10), dram_banks=7, dram_bytes_per_second=448e9, link_bytes_per_second=0)
+P150 = _blackhole("p150", (13, 10), dram_banks=8, dram_bytes_per_second=512e9, link_bytes_per_second=50e9)
 E150 = DeviceProfile(
     name="e150",
     arch="grayskull",

@@ -8,6 +8,7 @@ from tt_jax.ops.bcast import *
 from tt_jax.ops.binary import *
 from tt_jax.ops.binary_parametric import *
 from tt_jax.ops.bitwise import *
+from tt_jax.ops.collectives import *
 from tt_jax.ops.comparison import *
 from tt_jax.ops.concat import *
 from tt_jax.ops.conv import *

@@ -15,7 +15,7 @@ from tt_jax.events import observed_by
 from tt_jax.functionalize import functionalize
 from tt_jax.memory import Buffer, MemoryState
 from tt_jax.origins import Origins
-from tt_jax.program import place
+from tt_jax.program import abstract, place
 from tt_jax.program_cache import ProgramCache
 from tt_jax.tensor import Tensor, TensorSpec
 from tt_jax.timeline import Lifetime, Step, Timeline
@@ -268,6 +268,6 @@ def _placed(memory: MemoryState, argument: Any, name: str, buffers: list[Buffer]
         if isinstance(leaf, TensorSpec):
             memory, buffer = place(memory, leaf, f"argument {name}{jax.tree_util.keystr(path)}")
             buffers.append(buffer)
-            leaf = Tensor(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype.carrier), leaf, buffer)  # type: ignore[arg-type]
+            leaf = Tensor(abstract(memory.device, leaf), leaf, buffer)  # type: ignore[arg-type]
         placed.append(leaf)
     return memory, jax.tree_util.tree_unflatten(structure, placed)

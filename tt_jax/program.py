@@ -26,9 +26,11 @@ from tt_jax.footprint import Footprint, FreeL1
 from tt_jax.kernels import numerics
 from tt_jax.kernels.materialize import in_memory
 from tt_jax.memory import DRAM_MEMORY_CONFIG, Buffer, MemoryState
+from tt_jax.mesh import Mesh
 from tt_jax.origins import Site
 from tt_jax.program_cache import ProgramCache
 from tt_jax.tensor import Tensor, TensorSpec
+from tt_jax.traffic import Traffic
 from tt_jax.work import Work
 
 Specs = tuple[TensorSpec | None, ...]
@@ -54,6 +56,7 @@ class Operation:
         called: `attributes -> name` of what the user called, where several operations share this one.
         reads_part: it reads, or writes in place, only a part of its largest tensor that depends on values or arguments.
         work: `(attributes, specs) -> Work`, of operations that multiply matrices.
+        traffic: `(attributes, specs) -> Traffic`, of operations by which the chips of a mesh exchange data.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Operation:
     called: Callable[[Any], str] | None = None
     reads_part: bool = False
     work: Callable[[Any, Any], Work] | None = None
+    traffic: Callable[[Any, Any], Traffic] | None = None
 
     def name_of(self, attributes: Any) -> str:
         """What the user called: for errors, reports and plans."""
@@ -75,8 +79,10 @@ class Operation:
 
 
 @functools.lru_cache(maxsize=4096)
-def _jitted(operation: Operation, attributes: Hashable, specs: Specs) -> Callable[..., tuple[Array, ...]]:
+def _jitted(operation: Operation, attributes: Hashable, specs: Specs, mesh: Mesh | None) -> Callable[..., tuple[Array, ...]]:
     """The kernel under jit: one for the process, whatever device or cache asks, since addresses and boards are not in it.
+
+    On a mesh each chip runs it on its own tensors; bare arrays are the same for all.
 
     What it returns is written to memory, as on the device, in a larger jit too: what several operations read is not computed for each.
     """
@@ -87,11 +93,17 @@ def _jitted(operation: Operation, attributes: Hashable, specs: Specs) -> Callabl
         return tuple(in_memory(_widened(y)) for y in operation.kernel(attributes, specs, *map(_widened, arrays)))
 
     kernel.__name__ = operation.name  # what profiles and jaxprs show
-    return jax.jit(kernel)
+    return jax.jit(kernel if mesh is None else mesh.spread(kernel, [spec is not None for spec in specs]))
 
 
 def _widened(x: Array) -> Array:
     return x.astype(jnp.float32) if x.dtype == jnp.bfloat16 else x
+
+
+def abstract(device: DeviceProfile, spec: TensorSpec) -> ShapeDtypeStruct:
+    """What stands for the array of a tensor of `spec` on `device` where nothing is computed."""
+    lead = () if device.mesh is None else device.mesh.lead
+    return ShapeDtypeStruct((*lead, *spec.shape), spec.dtype.carrier)
 
 
 class Program:
@@ -104,8 +116,8 @@ class Program:
         specs = tuple(inputs)
         self.outputs = operation.output_specs(attributes, specs)
         self.placements = [(spec.memory_config.buffer_type, spec.bytes_per_bank(device)) for spec in self.outputs]
-        self.abstract = tuple(ShapeDtypeStruct(spec.shape, spec.dtype.carrier) for spec in self.outputs)
-        self.kernel = _jitted(operation, attributes, specs)
+        self.abstract = tuple(abstract(device, spec) for spec in self.outputs)
+        self.kernel = _jitted(operation, attributes, specs, device.mesh)
         self.footprint = operation.footprint and operation.footprint(attributes, specs, device)
         fitted = operation.fitted_footprint
         self.fitted_footprint = fitted and functools.lru_cache(maxsize=64)(functools.partial(fitted, attributes, specs, device))
@@ -251,7 +263,7 @@ def place(memory: MemoryState, spec: TensorSpec, operation: str) -> tuple[Memory
         raise _no_room(demand, memory, memory, spec, context) from None
     context.origins.note(buffer, spec, operation)
     if observers and not context.is_host:
-        placed = Tensor(ShapeDtypeStruct(spec.shape, spec.dtype.carrier), spec, buffer)  # type: ignore[arg-type]
+        placed = Tensor(abstract(memory.device, spec), spec, buffer)  # type: ignore[arg-type]
         tell(Event(operation, memory, after, outputs=(placed,), allocated=[buffer], context=context))
     return after, buffer
 

@@ -157,8 +157,9 @@ class Tensor:
     """A tensor on a device: a pytree with one leaf.
 
     Invariant, outside of transformations: `array.shape == spec.shape` and `array.dtype == spec.dtype.carrier`. The array is
-    row-major and unpadded; tiles are made where bytes matter. (`jax.vmap` and `jax.lax.scan` may add leading axes to
-    `array`, never to `spec`.) Two tensors with one `buffer` are views of the same memory.
+    row-major and unpadded; tiles are made where bytes matter. On a mesh the axes of the mesh come first in `array`, and `spec` is
+    what each chip has. (`jax.vmap` and `jax.lax.scan` may add leading axes to `array`, never to `spec`.) Two tensors with one
+    `buffer` are views of the same memory.
     """
 
     array: Array
@@ -169,6 +170,17 @@ class Tensor:
         _set_array(self, array)
         _set_spec(self, spec)
         _set_buffer(self, buffer)
+
+    def viewed(self, spec: TensorSpec) -> "Tensor":
+        """The same memory as a tensor of `spec`, which has as many elements and the same carrier."""
+        array, own = self.array, self.spec.shape
+        if spec.shape != own:
+            shape = array.shape[: len(array.shape) - len(own)] + spec.shape
+            if isinstance(array, jax.ShapeDtypeStruct):
+                array = jax.ShapeDtypeStruct(shape, array.dtype)
+            else:
+                array = jax.numpy.reshape(array, shape)
+        return Tensor(array, spec, self.buffer)
 
     @property
     def shape(self) -> tuple[int, ...]:

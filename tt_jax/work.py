@@ -39,15 +39,17 @@ def product(batch: int, rows: int, inner: int, columns: int, phases: int) -> Wor
 
 
 class Cost(NamedTuple):
-    """Of one launch: `flops` of its matrix products, and `seconds`, the least it can take."""
+    """Of one launch, on each chip: `flops` of its matrix products, and `seconds`, the least it can take."""
 
     flops: int
     dram_bytes: int
     seconds: float
+    link_bytes: int = 0
 
 
 def cost_of(launch: "Launch", event: "Event") -> Cost:
-    """The cost of a launch: each of its tensors in DRAM is read or written once, its products are dealt evenly to its cores.
+    """The cost of a launch: each of its tensors in DRAM is read or written once, its products are dealt evenly to its cores, what it
+    sends to other chips goes over one Ethernet link to each neighbour, or as many as it asks for.
 
     The largest tensor of an operation that reads a part of it is not counted: a cache that it updates, a table that it looks up.
     """
@@ -64,7 +66,13 @@ def cost_of(launch: "Launch", event: "Event") -> Cost:
         flops = work.flops
         cores = launch.footprint.cores.num_cores() if launch.footprint is not None else device.l1_banks
         seconds = max(seconds, _matrix_seconds(device, work, cores))
-    return Cost(flops, moved, seconds)
+    link_bytes = 0
+    if launch.operation.traffic is not None:
+        traffic = launch.operation.traffic(launch.attributes, tuple(x.spec for x in event.inputs if type(x) is Tensor))
+        link_bytes = traffic.sent
+        if traffic.busiest:
+            seconds = max(seconds, traffic.busiest / device.link_bytes_per_second)
+    return Cost(flops, moved, seconds, link_bytes)
 
 
 def _matrix_seconds(device: DeviceProfile, work: Work, cores: int) -> float:

@@ -4,7 +4,7 @@ It is a pytree without leaves, hashable and canonical: the device profile and th
 frees what it allocates returns an *equal* state, so `jax.jit` traces it once and `jax.lax.scan` can carry it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -14,6 +14,7 @@ from tt_jax.devices import N150, DeviceProfile
 from tt_jax.errors import ArgumentError, DeallocatedError, OutOfMemoryError
 from tt_jax.memory.bank import Bank, Block, Region
 from tt_jax.memory.config import BufferType
+from tt_jax.mesh import Mesh, mesh_of, reserve_devices
 from tt_jax.origins import Origins
 
 TRACE_GRANULE = 8192
@@ -91,13 +92,26 @@ class MemoryState:
         """The board whose memory this is."""
         return self._device
 
+    @property
+    def mesh(self) -> Mesh | None:
+        """The mesh each of whose chips has this memory, None for a single board."""
+        return self._device.mesh
+
     @classmethod
     def create(
-        cls, device: DeviceProfile = N150, *, l1_small_size: int = 0, trace_region_size: int = 0, worker_l1_size: int = 0
+        cls,
+        device: DeviceProfile = N150,
+        *,
+        mesh: Mesh | Sequence[int] | None = None,
+        l1_small_size: int = 0,
+        trace_region_size: int = 0,
+        worker_l1_size: int = 0,
     ) -> "MemoryState":
         """The empty memory of `device`, as `ttnn.open_device` with these arguments leaves it.
 
         Args:
+            mesh: chips of that kind, or the shape of a mesh of the first JAX devices. What follows is then run by all of them, and
+                this is the memory of each.
             l1_small_size: bytes per core taken from the top of L1 for L1_SMALL.
             trace_region_size: bytes of DRAM, over all banks, kept for traces.
             worker_l1_size: bytes of L1 per core for buffers; 0 for all that firmware leaves.
@@ -109,6 +123,9 @@ class MemoryState:
         """
         if not isinstance(device, DeviceProfile):
             raise ArgumentError(f"`device` must be a DeviceProfile such as tt.N150 or tt.PROFILES['n150'], got {device!r}")
+        if (mesh := mesh_of(mesh)) is not None:
+            device = device.on(mesh)
+            reserve_devices(mesh)
         alignment = device.dram_alignment
         worker_limit = device.l1_size - device.firmware_end
         _require("worker_l1_size", worker_l1_size, worker_limit, device)
@@ -148,7 +165,8 @@ class MemoryState:
             for kind, bank in self._banks.items()
             if bank.allocated or kind in (BufferType.DRAM, BufferType.L1)
         )
-        return f"MemoryState({self.device.name}: {used})"
+        each = "" if self.mesh is None else f", each chip of a {self.mesh} mesh"
+        return f"MemoryState({self.device.name}{each}: {used})"
 
     def num_banks(self, buffer_type: BufferType) -> int:
         """Banks over which a buffer of this type is spread."""

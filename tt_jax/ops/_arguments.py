@@ -11,6 +11,8 @@ from tt_jax.dtypes import DataType
 from tt_jax.errors import ArgumentError
 from tt_jax.layout import Layout
 from tt_jax.memory import MemoryConfig
+from tt_jax.mesh import Topology
+from tt_jax.mesh_mapping import MeshComposerConfig, MeshMapperConfig
 from tt_jax.tensor import TensorSpec
 
 
@@ -39,6 +41,9 @@ _OPTION_TYPES = {
     "memory_config": (MemoryConfig, "a MemoryConfig such as tt.L1_MEMORY_CONFIG"),
     "compute_kernel_config": (ComputeKernelConfig, "a ComputeKernelConfig"),
     "core_grid": (CoreGrid, "a CoreGrid such as tt.CoreGrid(y=8, x=8)"),
+    "topology": (Topology, "a Topology such as tt.Topology.Ring"),
+    "mesh_mapper": (MeshMapperConfig, "a MeshMapperConfig"),
+    "mesh_composer": (MeshComposerConfig, "a MeshComposerConfig"),
 }
 
 

@@ -19,7 +19,7 @@ from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import MemoryState
 from tt_jax.ops._arguments import require_dtype, require_flags, require_integer, require_options
 from tt_jax.ops._window import require_padding, require_pair
-from tt_jax.program import place
+from tt_jax.program import abstract, place
 from tt_jax.tensor import Tensor, TensorSpec
 
 ALLOWED = (bfloat16, float32, bfloat8_b)
@@ -117,9 +117,11 @@ def _prepared(
     """A tensor of `values(source, ...)`: made on the host or by programs that are not counted."""
     memory, buffer = place(memory, spec, geometry.name)
     if isinstance(source.array, jax.ShapeDtypeStruct):
-        array: Any = jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier)
-    else:
+        array: Any = abstract(memory.device, spec)
+    elif memory.mesh is None:
         array = values(source.array, geometry, spec.dtype)
+    else:
+        array = memory.mesh.spread(lambda x: (values(x, geometry, spec.dtype),), [True])(source.array)[0]
     return memory, Tensor(array, spec, buffer)
 
 

@@ -4,8 +4,6 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 from jax import Array
 
 from tt_jax.devices import DeviceProfile
@@ -135,17 +133,10 @@ def regrouped(x: Array, spec: TensorSpec) -> Array:
     return block_float.quantize(x, spec.dtype.kernel_name, "device") if spec.dtype.is_block_float else x
 
 
-def reshaped(x: Tensor, shape: tuple[int, ...]) -> Array:
-    """The array of `x` with another shape; a struct of that shape if it has no values."""
-    if isinstance(x.array, jax.ShapeDtypeStruct):
-        return jax.ShapeDtypeStruct(shape, x.array.dtype)  # type: ignore[return-value]
-    return jnp.reshape(x.array, shape)
-
-
 def same_view(operation: str, memory: MemoryState, x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """`x` with another shape in the same buffer. Raises DeallocatedError if that is not live."""
     require_live(operation, memory, x)
-    return Tensor(reshaped(x, shape), x.spec.replace(shape=shape), x.buffer)
+    return x.viewed(x.spec.replace(shape=shape))
 
 
 class Composite:

@@ -1,12 +1,14 @@
 """Arrays onto the device and back, and freeing them."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from tt_jax.context import active
@@ -15,8 +17,10 @@ from tt_jax.errors import ArgumentError
 from tt_jax.kernels import block_float, numerics, rounding
 from tt_jax.layout import Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig, MemoryState
+from tt_jax.mesh import Mesh, read
+from tt_jax.mesh_mapping import MeshComposerConfig, MeshMapperConfig
 from tt_jax.ops._arguments import require_options
-from tt_jax.program import free, place, require_memory, require_tensor
+from tt_jax.program import abstract, free, place, require_memory, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
 # The largest float32 that an unsigned integer of so many bytes holds.
@@ -93,6 +97,7 @@ def from_array(
     dtype: DataType | None = None,
     layout: Layout | None = None,
     memory_config: MemoryConfig = DRAM_MEMORY_CONFIG,
+    mesh_mapper: MeshMapperConfig | None = None,
 ) -> tuple[MemoryState, Tensor]:
     """Put `array` on the device: the memory with its buffer allocated, and the tensor.
 
@@ -103,13 +108,14 @@ def from_array(
             `kernels.block_float`), integers cut. By default float32, bfloat16, int32, uint32, uint16 and uint8 keep
             theirs, float16 becomes bfloat16, int64 uint32, int16 uint16, bool uint8 (ttnn's rule).
         layout: ROW_MAJOR by default, TILE for a block float.
+        mesh_mapper: which part each chip of a mesh gets (and rounds); everything, by default.
 
     Raises:
-        ArgumentError: no TT-NN dtype for the array's, or a block float in ROW_MAJOR layout.
+        ArgumentError: no TT-NN dtype for the array's, a block float in ROW_MAJOR layout, or a `mesh_mapper` that does not fit.
         OutOfMemoryError: it does not fit.
     """
     require_memory("from_array", memory)
-    require_options("from_array", dtype=dtype, layout=layout, memory_config=memory_config)
+    require_options("from_array", dtype=dtype, layout=layout, memory_config=memory_config, mesh_mapper=mesh_mapper)
     if not isinstance(array, jax.ShapeDtypeStruct):
         array = as_array("from_array", "array", array)
     if dtype is None:
@@ -119,25 +125,70 @@ def from_array(
     source = array if isinstance(array, jax.ShapeDtypeStruct) else _narrowed(array, dtype)
     if dtype.is_block_float and source.ndim == 0:
         raise ArgumentError(f"from_array: {dtype.kernel_name} shares exponents along the last axis, and a scalar has none")
-    spec = TensorSpec(tuple(source.shape), dtype, layout, memory_config)
+    shape, part = _split("from_array", memory.mesh, tuple(source.shape), mesh_mapper)
+    spec = TensorSpec(shape, dtype, layout, memory_config)
     memory, buffer = place(memory, spec, "from_array")
     if isinstance(source, jax.ShapeDtypeStruct) or not active.get().computes:
-        return memory, Tensor(jax.ShapeDtypeStruct(spec.shape, dtype.carrier), spec, buffer)  # type: ignore[arg-type]
-    return memory, Tensor(_to_carrier(source, dtype), spec, buffer)
+        return memory, Tensor(abstract(memory.device, spec), spec, buffer)  # type: ignore[arg-type]
+    if part is None:
+        return memory, Tensor(everywhere(memory, _to_carrier(source, dtype)), spec, buffer)
+    return memory, Tensor(_to_carrier(distributed(source, memory.mesh, part, shape), dtype), spec, buffer)  # type: ignore[arg-type]
 
 
-def to_array(tensor: Tensor) -> Array:
+_Part = Callable[[tuple[int, ...]], tuple[slice, ...]]
+
+
+def _split(
+    operation: str, mesh: Mesh | None, shape: tuple[int, ...], mapper: MeshMapperConfig | None
+) -> tuple[tuple[int, ...], _Part | None]:
+    """The shape that each chip gets of `shape`, and which part; None for everything."""
+    if mapper is None:
+        return shape, None
+    own, part = mapper.split(operation, shape, mesh or Mesh((1, 1)))
+    return own, None if own == shape else part
+
+
+def everywhere(memory: MemoryState, array: Array) -> Array:
+    """`array` on every chip whose memory this is."""
+    return array if memory.mesh is None else memory.mesh.replicated(array)
+
+
+def distributed(source: Array | np.ndarray, mesh: Mesh, part: _Part, shape: tuple[int, ...]) -> Array:
+    """The `part` of `source` on each chip of `mesh`, all of `shape`, not yet rounded."""
+    if isinstance(source, Tracer):
+        return mesh.placed(lambda coordinate: source[part(coordinate)], shape, traced=True)
+    values = np.asarray(source)
+    return mesh.placed(lambda coordinate: values[part(coordinate)], shape)
+
+
+def to_array(tensor: Tensor, *, mesh_composer: MeshComposerConfig | None = None) -> Array:
     """The values of `tensor` `[shape]`, read back; nothing changes.
 
     bfloat16 comes as bfloat16, block floats as float32 (as `to_torch` gives them), integers as themselves. Of a tensor without
-    values it is a `jax.ShapeDtypeStruct`.
+    values it is a `jax.ShapeDtypeStruct`. Of a tensor on a mesh it is `[*mesh.shape, *shape]`, the values of every chip; a
+    `mesh_composer` joins them along dimensions of the tensor (of several processes each must then call this).
+
+    Raises ArgumentError for a `mesh_composer` that does not fit.
     """
     tensor = require_tensor("to_array", "tensor", tensor)
+    require_options("to_array", mesh_composer=mesh_composer)
+    array: Any = tensor.array
+    if mesh_composer is not None:
+        array = composed("to_array", array, len(tensor.shape), mesh_composer)
     if not tensor.dtype.is_block_float:
-        return tensor.array
-    if isinstance(tensor.array, jax.ShapeDtypeStruct):
-        return jax.ShapeDtypeStruct(tensor.shape, jnp.float32)  # type: ignore[return-value]  # as `Tensor.array` is one
-    return tensor.array.astype(jnp.float32)
+        return array
+    if isinstance(array, jax.ShapeDtypeStruct):
+        return jax.ShapeDtypeStruct(array.shape, jnp.float32)  # type: ignore[return-value]  # as `Tensor.array` is one
+    return array.astype(jnp.float32)
+
+
+def composed(operation: str, array: Any, rank: int, composer: MeshComposerConfig) -> Any:
+    """The chips' tensors of `rank` dimensions, whose array this is, as one array. Raises ArgumentError."""
+    if isinstance(array, jax.ShapeDtypeStruct):
+        return jax.eval_shape(lambda x: composer.joined(operation, x, rank), array)
+    if isinstance(array, Tracer):
+        return composer.joined(operation, array, rank)
+    return jnp.asarray(composer.joined(operation, read(array), rank))
 
 
 def deallocate(memory: MemoryState, *tensors: Tensor) -> MemoryState:

@@ -18,8 +18,8 @@ from tt_jax.errors import ArgumentError, DeallocatedError
 from tt_jax.layout import Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig, MemoryState
 from tt_jax.ops._arguments import require_integer, require_integers, require_options
-from tt_jax.ops.creation import as_array, from_array, scalar
-from tt_jax.program import place, require_memory, require_tensor
+from tt_jax.ops.creation import as_array, everywhere, from_array, scalar
+from tt_jax.program import abstract, place, require_memory, require_tensor
 from tt_jax.tensor import Tensor, TensorSpec
 
 __all__ = [
@@ -49,8 +49,8 @@ def made(operation: str, memory: MemoryState, spec: TensorSpec, values: Callable
     """A new tensor of `spec`; its `values` are computed after it is allocated, since it may not fit."""
     memory, buffer = place(memory, spec, operation)
     if not active.get().computes:
-        return memory, Tensor(jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier), spec, buffer)  # type: ignore[arg-type]
-    return memory, Tensor(values(), spec, buffer)
+        return memory, Tensor(abstract(memory.device, spec), spec, buffer)  # type: ignore[arg-type]
+    return memory, Tensor(everywhere(memory, values()), spec, buffer)
 
 
 def _filled(
@@ -65,7 +65,7 @@ def _filled(
     if not memory.is_live(output.buffer):
         raise DeallocatedError(f"{operation}: `optional_tensor` ({output.spec}) is not allocated in the memory state passed")
     number = scalar(operation, "fill_value", value, output.dtype)
-    return memory, Tensor(jnp.full(spec.shape, number), output.spec, output.buffer)
+    return memory, Tensor(everywhere(memory, jnp.full(spec.shape, number)), output.spec, output.buffer)
 
 
 def full(

@@ -3,8 +3,6 @@
 import math
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 from jax import Array
 
 from tt_jax.activations import UnaryWithParam, as_activation
@@ -160,10 +158,7 @@ def _is_fused(
 
 def _viewed(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """`x` under another shape with the same pages."""
-    if isinstance(x.array, jax.ShapeDtypeStruct):
-        values = jax.ShapeDtypeStruct(shape, x.array.dtype)
-        return Tensor(values, x.spec.replace(shape=shape), x.buffer)  # type: ignore[arg-type]
-    return Tensor(jnp.reshape(x.array, shape), x.spec.replace(shape=shape), x.buffer)
+    return x.viewed(x.spec.replace(shape=shape))
 
 
 def _multiply_vector(

@@ -13,7 +13,7 @@ from tt_jax.kernels.tilize import padded_shape as whole_tiles
 from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import MemoryConfig, MemoryState, ShardSpec, TensorMemoryLayout
 from tt_jax.ops._arguments import normalize_dim, require_integer, require_integers, require_options
-from tt_jax.ops._movement import by_way_of_bfloat16, regrouped, reshaped, same_view, supports, target
+from tt_jax.ops._movement import by_way_of_bfloat16, regrouped, same_view, supports, target
 from tt_jax.ops._support import Support
 from tt_jax.ops.pad import with_padding_filled
 from tt_jax.ops.reshape_table import table_spec
@@ -107,7 +107,7 @@ def reshape(
             memory, x, spec.memory_config, lambda m, wide: _reshape_filled(m, wide, wanted, memory_config)
         )
     memory, (y,) = launch(memory, _RESHAPE, (x,), _collapsed(spec))
-    return memory, Tensor(reshaped(y, wanted), spec, y.buffer)
+    return memory, y.viewed(spec)
 
 
 def _reshape_filled(
@@ -170,7 +170,7 @@ def view(memory: MemoryState, input_tensor: Tensor, shape: int | Sequence[int], 
     resized = _rows_resized(x.spec, wanted, memory.device)
     if resized is not None:
         require_live("view", memory, x)
-        return memory, Tensor(reshaped(x, wanted), resized, x.buffer)
+        return memory, x.viewed(resized)
     if math.prod(wanted) and not _is_view(x.spec, wanted):
         raise ArgumentError(
             f"view: {x.spec} cannot be seen as {wanted}: the last dimension must stay and, in TILE layout, the one before it must "
