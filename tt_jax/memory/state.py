@@ -144,6 +144,10 @@ class MemoryState:
         }
         return cls(device, {kind: Bank(region) for kind, region in regions.items()})
 
+    def on(self, mesh: Mesh) -> "MemoryState":
+        """The same memory, of each chip of `mesh`."""
+        return MemoryState(self._device.on(mesh), self._banks)
+
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True

@@ -17,7 +17,7 @@ from jax.core import Tracer
 from tt_jax import tensor as core
 from tt_jax.context import Context, active
 from tt_jax.devices import N150
-from tt_jax.errors import ArgumentError, TTError
+from tt_jax.errors import ArgumentError, NotModelledError, TTError
 from tt_jax.memory import MemoryState
 from tt_jax.origins import Origins
 from tt_jax.program_cache import ProgramCache
@@ -35,8 +35,14 @@ SCHEDULING = frozenset(
         "use_low_perf",
         "use_pack_untilize",
         "use_legacy",
-        "num_links",
         "global_cb",
+        "subdevice_id",
+        "chunks_per_sync",
+        "num_workers_per_link",
+        "num_buffers_per_channel",
+        "barrier_semaphore",
+        "multi_device_global_semaphore",
+        "use_l1_small_for_semaphores",
     )
 )
 """Arguments that any operation takes and that change neither values nor memory here: they choose queues, cores and variants of
@@ -47,7 +53,13 @@ interceptors: list[Interceptor] = []
 """Called in turn around every facade call, the last one outermost, as `interceptor(operation, args, kwargs, proceed)`: hooks,
 comparison mode, recorders. Empty most of the time."""
 
-_HOST_MEMORY = MemoryState.create(N150)
+
+@functools.lru_cache(maxsize=16)
+def _host_memory(lead: tuple[int, ...]) -> MemoryState:
+    """A memory for host tensors, which may be those of the chips of a mesh."""
+    return MemoryState.create(N150, mesh=lead or None)
+
+
 _HOST = Context(ProgramCache(), Origins(), is_host=True)
 
 
@@ -233,15 +245,17 @@ def _run_on_host(
         raise ArgumentError(
             f"{name}: it needs tensors on a device, and its inputs are {found}; use ttnn.to_device(tensor, device)"
         )
-    _, result = on_host(function, *args, **kwargs)
+    first = inputs.handles[0]._functional()
+    _, result = on_host(function, *args, lead=first.array.shape[: len(first.array.shape) - len(first.shape)], **kwargs)
     return _handles(None, result, inputs.handles)
 
 
-def on_host(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """A functional operation on host tensors: in a memory without limits that matter, unseen by observers and caches."""
+def on_host(function: Callable[..., Any], *args: Any, lead: tuple[int, ...] = (), **kwargs: Any) -> Any:
+    """A functional operation on host tensors, of the chips of a mesh of shape `lead` if that is not empty: in a memory without
+    limits that matter, unseen by observers and caches."""
     token = active.set(_HOST)
     try:
-        return function(_HOST_MEMORY, *args, **kwargs)
+        return function(_host_memory(lead), *args, **kwargs)
     finally:
         active.reset(token)
 
@@ -298,6 +312,10 @@ def derive_creation(
     return dress(call, function, name, positional)
 
 
+def _replicates(mesh_mapper: Any) -> bool:
+    return mesh_mapper is None or getattr(mesh_mapper, "config", mesh_mapper).is_replicating
+
+
 def create(
     function: Callable[..., Any],
     name: str,
@@ -319,8 +337,8 @@ def create(
     if traits.seeded:
         given = _with_seed(given)
     device = given.pop("device", None)
-    mesh_mapper = given.pop("mesh_mapper", None)
-    del mesh_mapper  # one device: every mapping puts the whole tensor there
+    if not _replicates(given.pop("mesh_mapper", None)):
+        raise NotModelledError(f"{name}: a `mesh_mapper` that shards is not modelled here: make the tensor with from_torch")
     inputs = _Inputs(name)
     given = inputs.named({key: value for key, value in given.items() if value is not None})
     device = require_device(name, device) if device is not None else inputs.device

@@ -8,25 +8,21 @@ from typing import Any
 
 from tt_jax.errors import NotModelledError
 
-SEVERAL_DEVICES = "it moves data between devices, and one device is modelled"
+OTHER_COLLECTIVES = (
+    "of what moves data between chips all_gather, reduce_scatter, all_reduce, all_broadcast, all_to_all, broadcast, "
+    "mesh_partition and point_to_point are"
+)
 OWN_KERNELS = "programs of one's own kernels are not modelled, only the library's operations"
 SUB_DEVICES = "sub-devices and global semaphores are not modelled: every program may use all cores"
 
 NAMES: dict[str, str] = {
     **dict.fromkeys(
         (
-            "all_broadcast",
-            "all_gather",
-            "all_reduce",
             "all_to_all_combine",
             "all_to_all_dispatch",
-            "broadcast",
-            "mesh_partition",
-            "point_to_point",
-            "reduce_scatter",
             "reduce_to_root",
         ),
-        SEVERAL_DEVICES,
+        OTHER_COLLECTIVES,
     ),
     **dict.fromkeys(
         (
@@ -111,7 +107,7 @@ EXPERIMENTAL: dict[str, str] = dict.fromkeys(
         "send_async",
         "strided_all_gather_async",
     ),
-    SEVERAL_DEVICES,
+    OTHER_COLLECTIVES,
 )
 
 

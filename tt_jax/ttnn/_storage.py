@@ -41,7 +41,7 @@ class Storage:
     def write(self, array: Any) -> None:
         """Put `array`, of as many elements and the same carrier, into the buffer."""
         assert self.tensor is not None
-        self.tensor = Tensor(array.reshape(self.tensor.shape), self.tensor.spec, self.tensor.buffer)
+        self.tensor = Tensor(array.reshape(self.tensor.array.shape), self.tensor.spec, self.tensor.buffer)
 
     def free(self) -> None:
         """Deallocate now; freeing twice does nothing."""

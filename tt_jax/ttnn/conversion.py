@@ -14,11 +14,14 @@ from tt_jax.dtypes import DataType, default_dtype, float32
 from tt_jax.errors import ArgumentError, NotModelledError
 from tt_jax.layout import Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig
+from tt_jax.mesh import Mesh, read
+from tt_jax.mesh_mapping import MeshMapperConfig
 from tt_jax.ops.creation import from_array
 from tt_jax.tensor import TensorSpec
 from tt_jax.tile import DEFAULT_TILE, Tile
 from tt_jax.ttnn._derive import on_host, trace_error
 from tt_jax.ttnn.device import Device, require_device
+from tt_jax.ttnn.mesh import composer_for, lead_of, mapping_for
 from tt_jax.ttnn.placement import only_scheduling, place
 from tt_jax.ttnn.tensor import Tensor, host_tensor
 
@@ -81,6 +84,7 @@ def _from_source(
     memory_config: MemoryConfig | None,
     pad_value: float | None = None,
     tile: Any = None,
+    mesh_mapper: Any = None,
 ) -> Tensor:
     if isinstance(source, Tracer) and not (device is not None and device.is_functional):
         raise trace_error(operation)
@@ -93,9 +97,24 @@ def _from_source(
             source = jax.ShapeDtypeStruct(source.shape, jnp.dtype(source.dtype))
     del pad_value  # the padding is never read: kernels see the logical shape
     config = memory_config if memory_config is not None else DRAM_MEMORY_CONFIG
-    spec = TensorSpec(tuple(source.shape), dtype, layout, config, tile if tile is not None else DEFAULT_TILE)
+    mapping = mapping_for(operation, mesh_mapper, device)
+    shape, source = (tuple(source.shape), source) if mapping is None else _split(operation, source, *mapping, device is None)
+    spec = TensorSpec(shape, dtype, layout, config, tile if tile is not None else DEFAULT_TILE)
     _, tensor = on_host(from_array, source, dtype=dtype, layout=layout)
     return host_tensor(tensor.array, spec) if device is None else place(device, tensor.array, spec, operation)
+
+
+def _split(operation: str, source: Any, config: MeshMapperConfig, mesh: Mesh, on_host: bool) -> tuple[tuple[int, ...], Any]:
+    """The shape that each chip gets of `source`, and all parts `[*mesh.lead, *shape]`; `source` itself where all get the same of it
+    on a device."""
+    shape, part = config.split(operation, tuple(source.shape), mesh)
+    if not mesh.lead or (config.is_replicating and not on_host):
+        return shape, source
+    if isinstance(source, jax.ShapeDtypeStruct):
+        return shape, jax.ShapeDtypeStruct((*mesh.lead, *shape), source.dtype)
+    stack = jnp.stack if isinstance(source, jax.Array) else np.stack
+    parts = [source[part(coordinate)] for coordinate in mesh.coordinates()]
+    return shape, stack(parts).reshape(*mesh.lead, *shape)
 
 
 def from_torch(
@@ -117,8 +136,8 @@ def from_torch(
     """A torch tensor (or a NumPy or JAX array) as a ttnn tensor, on `device` or, without one, on the host; None for None.
 
     `dtype` defaults to the source's: float16 becomes bfloat16, int64 uint32, int16 uint16, bool uint8. `layout` defaults to
-    ROW_MAJOR, to TILE for a block float. `spec` gives dtype, layout, memory config and tile at once. With one device every
-    `mesh_mapper` puts the whole tensor there.
+    ROW_MAJOR, to TILE for a block float. `spec` gives dtype, layout, memory config and tile at once. `mesh_mapper` says which part
+    each chip of a mesh gets; without one all get everything. The result's shape is that of a chip's part.
 
     Raises:
         ArgumentError: no TT-NN dtype for the source's, a block float in ROW_MAJOR layout, a `spec` of another shape.
@@ -132,10 +151,10 @@ def from_torch(
         raise NotModelledError("from_torch: `enable_bfloat_opt` (a search for better exponents) is not modelled")
     if spec is not None:
         dtype, layout, memory_config, tile = spec.dtype, spec.layout, spec.memory_config, spec.tile
-        if tuple(tensor.shape) != spec.shape:
+        if mesh_mapper is None and tuple(tensor.shape) != spec.shape:
             raise ArgumentError(f"from_torch: the source's shape is {tuple(tensor.shape)}, that of `spec` {spec.shape}")
     source = tensor if isinstance(tensor, Tracer) else _as_source("from_torch", tensor)
-    return _from_source("from_torch", source, dtype, layout, device, memory_config, pad_value, tile)
+    return _from_source("from_torch", source, dtype, layout, device, memory_config, pad_value, tile, mesh_mapper)
 
 
 def from_numpy(
@@ -145,34 +164,45 @@ def from_numpy(
     layout: Layout | None = None,
     device: Device | None = None,
     memory_config: MemoryConfig | None = None,
+    mesh_mapper: Any = None,
 ) -> Tensor:
     """As `from_torch`, for those without torch: a NumPy or JAX array as a ttnn tensor."""
     source = array if isinstance(array, Tracer) else _as_source("from_numpy", array)
-    return _from_source("from_numpy", source, dtype, layout, device, memory_config)
+    return _from_source("from_numpy", source, dtype, layout, device, memory_config, mesh_mapper=mesh_mapper)
 
 
-def values(operation: str, tensor: Tensor) -> Any:
-    """The carrier array. Raises where there are no values to read."""
+def values(operation: str, tensor: Tensor, mesh_composer: Any = None) -> Any:
+    """The carrier array; of a tensor on a mesh, composed. Raises where there are no values to read, and ArgumentError where it takes
+    a composer to make one tensor of the chips'."""
     if not isinstance(tensor, Tensor):
         raise ArgumentError(f"{operation}: `tensor` must be a ttnn.Tensor, got {type(tensor).__name__}")
     array = tensor._functional().array
     if isinstance(array, jax.ShapeDtypeStruct):
         if not active.get().computes:
             raise ArgumentError(f"{operation}: in a plan tensors have no values; a program that is planned cannot look at them")
-        return np.zeros(array.shape, array.dtype)
+        array = np.zeros(array.shape, array.dtype)
     if isinstance(array, Tracer):
         raise ArgumentError(
             f"{operation}: inside jax.jit, grad or vmap a tensor has no values to read; return the tensor from the function"
         )
+    config = composer_for(operation, mesh_composer)
+    lead = lead_of(array, tensor._spec.shape)
+    if config is not None:
+        return config.joined(operation, read(array), len(tensor._spec.shape))
+    if lead:
+        raise ArgumentError(
+            f"{operation}: the tensor is spread over a mesh of shape {lead}: pass a mesh_composer such as "
+            "ttnn.ConcatMeshToTensor(device, dim=0), or take one chip's part by ttnn.get_device_tensors"
+        )
     return array
 
 
-def to_numpy(tensor: Tensor) -> np.ndarray:
+def to_numpy(tensor: Tensor, *, mesh_composer: Any = None) -> np.ndarray:
     """The values as a NumPy array: bfloat16 as ml_dtypes.bfloat16, block floats as float32, integers as themselves.
 
-    A device that computes nothing (TT_JAX_COMPUTE=off) gives zeros.
+    Of a tensor on a mesh, what `mesh_composer` makes of the chips'. A device that computes nothing (TT_JAX_COMPUTE=off) gives zeros.
     """
-    array = np.array(values("to_numpy", tensor))
+    array = np.array(values("to_numpy", tensor, mesh_composer))
     return array.astype(np.float32) if tensor.dtype.is_block_float else array
 
 
@@ -187,11 +217,11 @@ def to_torch(
 ) -> Any:
     """The values as a torch tensor: bfloat16 as such, block floats as float32; `dtype` converts after that.
 
-    `torch_rank` squeezes leading dimensions of 1. Raises ArgumentError where those are not 1. A `mesh_composer` has one
-    device to compose.
+    `torch_rank` squeezes leading dimensions of 1. Raises ArgumentError where those are not 1, and for a tensor on a mesh without
+    a `mesh_composer`, which says how the chips' become one.
     """
 
-    values = to_numpy(tensor)
+    values = to_numpy(tensor, mesh_composer=mesh_composer)
     if torch_rank is not None:
         surplus = values.ndim - torch_rank
         if any(size != 1 for size in values.shape[: max(surplus, 0)]):
@@ -221,7 +251,7 @@ def ttnn_dtype_to_torch_dtype(dtype: DataType) -> Any:
 
 def constructed(data: Any, *arguments: Any, **options: Any) -> Tensor:
     """What `ttnn.Tensor(...)` makes; see the class."""
-    pad_value = options.pop("pad_value", None)
+    pad_value, mesh_mapper = options.pop("pad_value", None), options.pop("mesh_mapper", None)
     if isinstance(data, Tensor):
         return Tensor._of(data._storage, data._spec)
     if data is None:
@@ -256,7 +286,7 @@ def constructed(data: Any, *arguments: Any, **options: Any) -> Tensor:
             if options.get(other) is not None:
                 found[name] = options.pop(other)
             options.pop(other, None)
-    only_scheduling("Tensor", {k: v for k, v in options.items() if k not in ("strategy", "mesh_mapper")})
+    only_scheduling("Tensor", {k: v for k, v in options.items() if k not in ("strategy",)})
     dtype = found.get("dtype")
     if shape is not None:
         whole = dtype is not None and not dtype.is_float
@@ -273,6 +303,7 @@ def constructed(data: Any, *arguments: Any, **options: Any) -> Tensor:
         found.get("memory_config"),
         pad_value,
         found.get("tile"),
+        mesh_mapper,
     )
 
 

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -15,10 +16,12 @@ from tt_jax.dtypes import DataType
 from tt_jax.errors import ArgumentError
 from tt_jax.layout import Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig
+from tt_jax.mesh import read
 from tt_jax.tensor import TensorSpec
 from tt_jax.tile import Tile
 from tt_jax.ttnn.conversion import from_torch, values
 from tt_jax.ttnn.device import Device
+from tt_jax.ttnn.mesh import lead_of, mapping_for
 from tt_jax.ttnn.placement import to_device
 from tt_jax.ttnn.tensor import Tensor, host_tensor
 
@@ -40,10 +43,13 @@ def dump_tensor(
     Written whole or not at all. Raises DeallocatedError.
     """
     spec = tensor.spec
-    array = np.array(values("dump_tensor", tensor))
+    array = tensor._functional().array
+    lead = lead_of(array, spec.shape)
+    array = read(array) if lead and not isinstance(array, jax.ShapeDtypeStruct) else np.array(values("dump_tensor", tensor))
     header = {
         "format": _FORMAT,
         "shape": list(spec.shape),
+        "mesh_shape": list(lead),
         "dtype": spec.dtype.name,
         "layout": spec.layout.name,
         "memory_config": spec.memory_config.to_json(),
@@ -76,7 +82,7 @@ def load_tensor(file_name: str | os.PathLike[str], device: Device | None = None)
             raise ValueError(header["format"])
         config, tile = MemoryConfig.from_json(header["memory_config"]), Tile(tuple(header["tile"]))
         spec = TensorSpec(tuple(header["shape"]), DataType[header["dtype"]], Layout[header["layout"]], config, tile)
-        array = np.frombuffer(raw.tobytes(), spec.dtype.carrier).reshape(spec.shape)
+        array = np.frombuffer(raw.tobytes(), spec.dtype.carrier).reshape(*header.get("mesh_shape", ()), *spec.shape)
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as problem:
         raise ArgumentError(f"load_tensor: {path} is not a file that dump_tensor of tt_jax wrote ({problem})") from None
     loaded = host_tensor(jnp.array(array), spec)
@@ -104,16 +110,26 @@ def as_tensor(
     if dtype is not None and dtype.is_block_float:
         layout = Layout.TILE
     if cache_file_name is None:
-        return from_torch(source, dtype, layout=layout, device=device, memory_config=memory_config)  # type: ignore[return-value]
+        made = from_torch(source, dtype, layout=layout, device=device, memory_config=memory_config, mesh_mapper=mesh_mapper)
+        return made  # type: ignore[return-value]
     dtype_name = dtype.name if dtype is not None else "None"
     layout_name = layout.name if layout is not None else "None"
     path = pathlib.Path(f"{cache_file_name}_dtype_{dtype_name}_layout_{layout_name}.tensorbin")
+    shape: tuple[int, ...] = tuple(source.shape)
+    lead: tuple[int, ...] = ()
+    if mapping := mapping_for("as_tensor", mesh_mapper, device):
+        config, mesh = mapping
+        shape, _ = config.split("as_tensor", shape, mesh)
+        if config.is_replicating:
+            mesh_mapper = None  # one copy in the file will do
+        else:
+            lead = mesh.lead
     if path.exists():
         cached = load_tensor(path)
-        if tuple(cached.shape) == tuple(source.shape):
+        if cached.shape == shape and lead_of(cached._functional().array, shape) == lead:
             placement = memory_config if memory_config is not None else DRAM_MEMORY_CONFIG  # not where it once was
             return cached if device is None else to_device(cached, device, memory_config=placement)
-    host = from_torch(source, dtype, layout=layout, memory_config=memory_config)
+    host = from_torch(source, dtype, layout=layout, memory_config=memory_config, mesh_mapper=mesh_mapper)
     assert host is not None
     path.parent.mkdir(parents=True, exist_ok=True)
     dump_tensor(path, host)

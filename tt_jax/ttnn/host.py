@@ -14,6 +14,7 @@ from tt_jax.memory import MemoryConfig
 from tt_jax.ops.creation import host_typecast
 from tt_jax.ttnn._derive import SCHEDULING
 from tt_jax.ttnn.device import Device
+from tt_jax.ttnn.mesh import lead_of
 from tt_jax.ttnn.placement import only_scheduling, to_device
 from tt_jax.ttnn.tensor import Tensor, host_tensor
 
@@ -126,10 +127,11 @@ def padded(tensor: Tensor, output_shape: Sequence[int], start: Sequence[int], pa
     ends = [s + n for s, n in zip(start, functional.shape, strict=True)]
     if any(e > size for e, size in zip(ends, output_shape, strict=True)):
         raise ArgumentError(f"Tensor.pad: {functional.shape} at {tuple(start)} does not fit in {tuple(output_shape)}")
-    widths = [(s, size - e) for s, e, size in zip(start, ends, output_shape, strict=True)]
+    lead = lead_of(functional.array, functional.shape)
+    widths = [(0, 0)] * len(lead) + [(s, size - e) for s, e, size in zip(start, ends, output_shape, strict=True)]
     fill = jnp.asarray(pad_value, functional.array.dtype)
     array = _mapped(lambda values: jnp.pad(values, widths, constant_values=fill), functional.array)
-    return host_tensor(array, functional.spec.replace(shape=tuple(array.shape)))
+    return host_tensor(array, functional.spec.replace(shape=tuple(array.shape[len(lead) :])))
 
 
 def unpadded(tensor: Tensor, start: Sequence[int], end: Sequence[int]) -> Tensor:
@@ -141,9 +143,9 @@ def unpadded(tensor: Tensor, start: Sequence[int], end: Sequence[int]) -> Tensor
         )
     if any(not 0 <= a < b <= size for a, b, size in zip(start, end, functional.shape, strict=True)):
         raise ArgumentError(f"Tensor.unpad: {tuple(start)} to {tuple(end)} is no part of {functional.shape}")
-    parts = tuple(slice(a, b) for a, b in zip(start, end, strict=True))
+    parts = (..., *(slice(a, b) for a, b in zip(start, end, strict=True)))
     array = _mapped(lambda values: values[parts], functional.array)
-    return host_tensor(array, functional.spec.replace(shape=tuple(array.shape)))
+    return host_tensor(array, functional.spec.replace(shape=tuple(b - a for a, b in zip(start, end, strict=True))))
 
 
 __all__ = ["to_dtype"]

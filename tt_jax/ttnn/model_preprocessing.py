@@ -33,15 +33,21 @@ _linear_bias = derive_creation(functional.preprocess_linear_bias, "ttnn.model_pr
 def preprocess_linear_weight(
     weight: Any, *, dtype: DataType, layout: Layout = Layout.TILE, weights_mesh_mapper: Any = None, mesh_mapper: Any = None
 ) -> Any:
-    """A linear layer's weight `[out, in]` as a host tensor `[in, out]`. With one device a mesh mapper has nothing to map."""
-    return _linear_weight(_array(weight), dtype=dtype, layout=layout)
+    """A linear layer's weight `[out, in]` as a host tensor `[in, out]`, or its part on each chip as the mesh mapper says."""
+    whole = _linear_weight(_array(weight), dtype=dtype, layout=layout)
+    return _spread(whole, weight.T, weights_mesh_mapper or mesh_mapper, dtype, layout)
 
 
 def preprocess_linear_bias(
     bias: Any, *, dtype: DataType, layout: Layout = Layout.TILE, weights_mesh_mapper: Any = None, mesh_mapper: Any = None
 ) -> Any:
-    """A linear layer's bias `[out]` as a host tensor `[1, out]`. With one device a mesh mapper has nothing to map."""
-    return _linear_bias(_array(bias.reshape(-1)), dtype=dtype, layout=layout)
+    """A linear layer's bias `[out]` as a host tensor `[1, out]`, or its part on each chip as the mesh mapper says."""
+    whole = _linear_bias(_array(bias.reshape(-1)), dtype=dtype, layout=layout)
+    return _spread(whole, bias.reshape(1, -1), weights_mesh_mapper or mesh_mapper, dtype, layout)
+
+
+def _spread(whole: Any, source: Any, mapper: Any, dtype: DataType, layout: Layout) -> Any:
+    return whole if mapper is None else ttnn.from_torch(source, dtype=dtype, layout=layout, mesh_mapper=mapper)
 
 
 def preprocess_layernorm_parameter(parameter: Any, *, dtype: DataType, layout: Layout = Layout.TILE) -> Any:

@@ -16,12 +16,18 @@ from tt_jax.tensor import TensorSpec
 from tt_jax.ttnn._derive import trace_error
 from tt_jax.ttnn._storage import Storage
 from tt_jax.ttnn.device import Device, require_device
+from tt_jax.ttnn.mesh import spread
 from tt_jax.ttnn.tensor import Tensor, host_tensor
 
 
 def place(device: Device, array: Any, spec: TensorSpec, operation: str) -> Tensor:
-    """A tensor of `spec` on `device` with `array`, which has its shape and carrier. Raises OutOfMemoryError."""
+    """A tensor of `spec` on `device` with `array`, which has its shape and carrier, or on a mesh those of every chip.
+
+    Raises OutOfMemoryError, and ArgumentError for an array of another mesh.
+    """
     device.require_open()
+    if array is not None and not isinstance(array, jax.ShapeDtypeStruct):
+        array = spread(operation, device, array, spec.shape)
     token = active.set(device.context)
     try:
         memory, buffer = program.place(device.memory, spec, operation)
@@ -30,7 +36,7 @@ def place(device: Device, array: Any, spec: TensorSpec, operation: str) -> Tenso
     if isinstance(array, Tracer) and not device.is_functional:
         raise trace_error("to_device")
     if not device.computes:
-        array = jax.ShapeDtypeStruct(spec.shape, spec.dtype.carrier)
+        array = program.abstract(device.profile, spec)
     device.memory = memory
     return Tensor._of(Storage(device, core.Tensor(array, spec, buffer)), spec)
 
@@ -95,7 +101,9 @@ def copy_host_to_device_tensor(host_tensor: Tensor, device_tensor: Tensor, cq_id
         raise ArgumentError("copy_host_to_device_tensor: needs a host tensor and a device tensor, in this order")
     _require_same("copy_host_to_device_tensor", source.spec, target.spec)
     if device_tensor._storage.device.computes:  # type: ignore[union-attr]
-        device_tensor._storage.write(source.array)
+        device_tensor._storage.write(
+            spread("copy_host_to_device_tensor", device_tensor._storage.device, source.array, source.shape)
+        )  # type: ignore[arg-type]
 
 
 def copy_device_to_host_tensor(

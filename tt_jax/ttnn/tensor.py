@@ -5,7 +5,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 
 import tt_jax.ttnn as ttnn
@@ -69,16 +68,7 @@ class Tensor:
         tensor = self._storage.tensor
         if tensor is None:
             raise DeallocatedError(f"this tensor was deallocated: {self!r}. Make it again, or deallocate it later")
-        spec = self._spec
-        if tensor.spec is spec:
-            return tensor
-        array = tensor.array
-        if array.shape != spec.shape:  # a view
-            if isinstance(array, jax.ShapeDtypeStruct):
-                array = jax.ShapeDtypeStruct(spec.shape, array.dtype)  # type: ignore[assignment]
-            else:
-                array = array.reshape(spec.shape)
-        return core.Tensor(array, spec, tensor.buffer)
+        return tensor if tensor.spec is self._spec else tensor.viewed(self._spec)
 
     # -- what it is ---------------------------------------------------------------------------------------------------------
     @property
@@ -340,7 +330,7 @@ class Tensor:
 
 
 def host_tensor(array: Any, spec: TensorSpec) -> Tensor:
-    """A host tensor of `array`, which has the shape and carrier of `spec`."""
+    """A host tensor of `array`, which has the carrier of `spec` and its shape, after that of a mesh for whose chips it is."""
     return Tensor._of(Storage(None, core.Tensor(array, spec, HOST_BUFFER)), spec)
 
 
