@@ -12,6 +12,7 @@ import pytest
 import tt_jax as tt
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_num_cpu_devices", 8)  # the chips of the meshes in tests
 
 # `pytest --hypothesis-profile=thorough` searches at length; what it finds comes with a blob to reproduce it.
 hypothesis.settings.register_profile(

@@ -50,6 +50,11 @@ class DeviceProfile:
             )
         return self if mesh == self.mesh else _on(self, mesh)
 
+    @property
+    def described(self) -> str:
+        """Its name, and of which mesh it is."""
+        return self.name if self.mesh is None else f"{self.name}, each chip of a {self.mesh} mesh"
+
     def __hash__(self) -> int:
         return hash((self.name, self.mesh))
 

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import functools
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -71,6 +72,13 @@ class Mesh:
 
     def __str__(self) -> str:
         return "x".join(map(str, self.shape))
+
+    @classmethod
+    def parse(cls, text: str) -> "Mesh":
+        """The mesh that `text` names, as "2x4". Raises ArgumentError for other text."""
+        if not re.fullmatch(r"[1-9][0-9]*(x[1-9][0-9]*)*", text):
+            raise ArgumentError(f"a mesh is written as rows x columns, such as 2x4; got {text!r}")
+        return cls(tuple(map(int, text.split("x"))))
 
     @functools.cached_property
     def size(self) -> int:
@@ -144,7 +152,8 @@ class Mesh:
             stacked = jax.numpy.stack(pieces).reshape(*self.lead, *shape)
             return lax.with_sharding_constraint(stacked, self.sharding)
 
-        def part(index: tuple[slice, ...]) -> np.ndarray:
+        def part(index: tuple[slice, ...] | None) -> np.ndarray:
+            assert index is not None
             coordinate = tuple(x.start or 0 for x in index[: len(self.lead)])
             return np.asarray(piece(coordinate)).reshape((1,) * len(self.lead) + shape)
 
@@ -170,7 +179,7 @@ def _devices(mesh: Mesh) -> jax.sharding.Mesh:
 def reserve_devices(mesh: Mesh) -> None:
     """Have JAX start with a virtual device of the CPU for each chip of `mesh`, if it has not started yet."""
     needed = max(mesh.chips) + 1
-    if jax.config.jax_num_cpu_devices < needed > 1:
+    if jax.config.jax_num_cpu_devices < needed > 1:  # type: ignore[attr-defined]
         with contextlib.suppress(RuntimeError):  # it has started
             jax.config.update("jax_num_cpu_devices", needed)
 

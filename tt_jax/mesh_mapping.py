@@ -6,12 +6,15 @@ Source: ttnn's documentation of its mappers and composers; nothing here was meas
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tt_jax.errors import ArgumentError
 from tt_jax.mesh import Mesh
+
+if TYPE_CHECKING:
+    from tt_jax.tensor import TensorSpec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +85,10 @@ class MeshMapperConfig:
     def is_replicating(self) -> bool:
         """Whether every chip has everything."""
         return all(isinstance(placement, PlacementReplicate) for placement in self.placements)
+
+    def of_chip(self, spec: "TensorSpec", mesh: Mesh) -> "TensorSpec":
+        """The spec of each chip's part of a tensor of `spec`. Raises ArgumentError as `split`."""
+        return spec.replace(shape=self.split("of_chip", spec.shape, mesh)[0])
 
     def split(
         self, operation: str, shape: tuple[int, ...], mesh: Mesh

@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,6 +14,7 @@ from tt_jax.errors import ArgumentError, OutOfMemoryError
 from tt_jax.events import observed_by
 from tt_jax.functionalize import functionalize
 from tt_jax.memory import Buffer, MemoryState
+from tt_jax.mesh import Mesh, mesh_of
 from tt_jax.origins import Origins
 from tt_jax.program import abstract, place
 from tt_jax.program_cache import ProgramCache
@@ -23,12 +24,12 @@ from tt_jax.timeline import Lifetime, Step, Timeline
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Plan:
-    """What a program does to one board's memory, and costs. Bytes are per bank.
+    """What a program does to one board's memory, and costs; on a mesh, to each chip's. Bytes are per bank.
 
     Printed, it is a table; `save` draws it. The command `tt-jax plan` does both.
 
     Attributes:
-        device: the board.
+        device: the board, and its mesh.
         before: the memory it started from, without its arguments.
         memory: the memory after its last step.
         steps: in order; the first ones place the arguments.
@@ -93,6 +94,11 @@ class Plan:
         return sum(step.cost.dram_bytes for step in self.steps if step.cost)
 
     @property
+    def link_bytes(self) -> int:
+        """Sent to other chips of the mesh by the one that sends most, what it passes on included."""
+        return sum(step.cost.link_bytes for step in self.steps if step.cost)
+
+    @property
     def ideal_seconds(self) -> float:
         """A lower bound of its time: the sum of the launches' at the documented peak rates."""
         return math.fsum(step.cost.seconds for step in self.steps if step.cost)
@@ -149,6 +155,7 @@ def plan(
     program: Callable[..., Any],
     *args: Any,
     device: DeviceProfile | str | None = None,
+    mesh: Mesh | Sequence[int] | None = None,
     memory: MemoryState | None = None,
     **kwargs: Any,
 ) -> Plan:
@@ -163,6 +170,8 @@ def plan(
         args, kwargs: its arguments. Each `TensorSpec`, in lists, tuples, dicts and registered pytrees too, becomes a tensor that is
             placed first, in order; the rest passes as it is.
         device: a board, or its name; that of `memory` by default, else n150.
+        mesh: chips of that kind, or the shape of a mesh: it may be larger than what JAX has devices for. Specs are then those of a
+            chip's tensors (`MeshMapperConfig.of_chip` gives them).
         memory: what is allocated to begin with; the empty memory of `device` by default.
 
     A function under `jax.jit` is planned as the function that it is.
@@ -171,8 +180,14 @@ def plan(
     values, which are not there; is functional and does not return `(memory, result)`; `device` is no board, or not that of `memory`.
     """
     profile = profile_of(device if device is not None else N150 if memory is None else memory.device)
+    if (chips := mesh_of(mesh)) is not None:
+        profile = profile.on(chips)
+    elif memory is not None and device is not None:
+        profile = profile.on(memory.mesh)
     if memory is not None and memory.device != profile:
-        raise ArgumentError(f"plan: `memory` is of {memory.device.name}, but `device` is {profile.name}; leave one of them out")
+        raise ArgumentError(
+            f"plan: `memory` is of {memory.device.described}, but the plan is for {profile.described}; leave one out"
+        )
     before = MemoryState.create(profile) if memory is None else memory
     context = Context(ProgramCache(), Origins(None if memory is None else active.get().origins), computes=False)
     program = unjitted(program)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import jax
 from jax import Array
@@ -173,7 +174,8 @@ class Tensor:
 
     def viewed(self, spec: TensorSpec) -> "Tensor":
         """The same memory as a tensor of `spec`, which has as many elements and the same carrier."""
-        array, own = self.array, self.spec.shape
+        array: Any = self.array
+        own = self.spec.shape
         if spec.shape != own:
             shape = array.shape[: len(array.shape) - len(own)] + spec.shape
             if isinstance(array, jax.ShapeDtypeStruct):

@@ -22,12 +22,13 @@ from tt_jax.errors import ArgumentError
 from tt_jax.events import Event, Refusal, observed_by
 from tt_jax.layout import Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, L1_MEMORY_CONFIG
+from tt_jax.mesh import Mesh
 from tt_jax.plan import Plan, is_functional, plan, plan_of, unjitted
 from tt_jax.report.table import summary_of
 from tt_jax.tensor import TensorSpec
 from tt_jax.timeline import Timeline
 
-USAGE = """tt-jax plan MODULE:FUNCTION [--shape NAME=DIMS[:DTYPE[:LAYOUT[:MEMORY]]]] [--set NAME=VALUE] [--device NAME[,NAME]]
+USAGE = """tt-jax plan MODULE:FUNCTION [--shape NAME=DIMS[:DTYPE[:LAYOUT[:MEMORY]]]] [--set NAME=VALUE] [--device NAME[,NAME]] [--mesh RxC]
        tt-jax plan SCRIPT [--device NAME[,NAME]] [--save FILE] [--summary] [-- ARGS ...]"""
 
 _MEMORIES = {"dram": DRAM_MEMORY_CONFIG, "l1": L1_MEMORY_CONFIG}
@@ -62,6 +63,7 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="another argument, a Python literal")
     parser.add_argument("--device", default="n150", metavar="NAME[,NAME]", help=f"boards: {', '.join(PROFILES)} (default n150)")
+    parser.add_argument("--mesh", metavar="RxC", help="plan each chip of a mesh, as 4x8; shapes are those of a chip's tensors")
     parser.add_argument(
         "--save", metavar="FILE", help="draw the plan to a .png, .svg or .html; of several boards, one file each"
     )
@@ -83,13 +85,16 @@ def run(options: argparse.Namespace, run_script: Callable[[Sequence[str]], None]
     if _is_script(options.target):
         if options.shape or options.set:
             raise ArgumentError("plan: a script makes its own tensors; --shape and --set are for MODULE:FUNCTION")
+        if options.mesh:
+            raise ArgumentError("plan: a script opens its own mesh, by open_mesh_device; --mesh is for MODULE:FUNCTION")
         if len(devices) > 1:
             # A script is run by a process of its own for each board: it may keep what it opened and imported.
             return max([_on_board(options, device) for device in devices])
         return _plan_script(options, devices[0], run_script)
+    mesh = None if options.mesh is None else Mesh.parse(options.mesh)
     tensors, others = dict(map(_tensor, options.shape)), dict(map(_literal, options.set))
     program, arguments = _bound(options.target, _function(options.target), tensors, others)
-    plans = [plan(program, device=device, **arguments) for device in devices]
+    plans = [plan(program, device=device, mesh=mesh, **arguments) for device in devices]
     for one in plans:
         path = _of_board(options.save, one.device.name) if options.save and len(plans) > 1 else options.save
         _show(one, path, options.summary)

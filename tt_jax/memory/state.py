@@ -169,8 +169,7 @@ class MemoryState:
             for kind, bank in self._banks.items()
             if bank.allocated or kind in (BufferType.DRAM, BufferType.L1)
         )
-        each = "" if self.mesh is None else f", each chip of a {self.mesh} mesh"
-        return f"MemoryState({self.device.name}{each}: {used})"
+        return f"MemoryState({self.device.described}: {used})"
 
     def num_banks(self, buffer_type: BufferType) -> int:
         """Banks over which a buffer of this type is spread."""

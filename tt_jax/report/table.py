@@ -9,8 +9,9 @@ from tt_jax.timeline import Lifetime, Step
 if TYPE_CHECKING:
     from tt_jax.plan import Plan
 
-_HEAD = ("step", "operation", "line", "tensors", "L1", "program", "cores", "cache", "GFLOP", "DRAM MB", "least us")
-_TO_THE_RIGHT = frozenset(("step", "L1", "program", "cores", "GFLOP", "DRAM MB", "least us"))
+_HEAD = ("step", "operation", "line", "tensors", "L1", "program", "cores", "cache", "GFLOP", "DRAM MB", "link MB", "least us")
+_LINKS = _HEAD.index("link MB")
+_TO_THE_RIGHT = frozenset(("step", "L1", "program", "cores", "GFLOP", "DRAM MB", "link MB", "least us"))
 
 
 def table_of(plan: "Plan") -> str:
@@ -20,7 +21,15 @@ def table_of(plan: "Plan") -> str:
         freed.setdefault(x.end, []).append(x)
     peak = plan.peak_step
     rows = [row for i, step in enumerate(plan.steps) for row in _rows(i, step, freed.get(i, []), is_peak=i == peak)]
-    return "\n".join([summary_of(plan), "", *aligned([_HEAD, *rows], _TO_THE_RIGHT), "", *_remarks(plan)]).rstrip()
+    rows = [_HEAD, *rows]
+    if not _is_on_links(plan):
+        rows = [(*row[:_LINKS], *row[_LINKS + 1 :]) for row in rows]
+    return "\n".join([summary_of(plan), "", *aligned(rows, _TO_THE_RIGHT), "", *_remarks(plan)]).rstrip()
+
+
+def _is_on_links(plan: "Plan") -> bool:
+    """Whether there are other chips to send to."""
+    return plan.device.mesh is not None and plan.device.mesh.size > 1
 
 
 def summary_of(plan: "Plan") -> str:
@@ -31,13 +40,18 @@ def summary_of(plan: "Plan") -> str:
     at = next(refused, "")  # an allocation that is no operation's has no step
     verdict = "fits" if plan.fits else f"DOES NOT FIT{at}"
     lines = [
-        f"{plan.device.name}{approximate}: {verdict}",
+        f"{plan.device.described}{approximate}: {verdict}",
         f"L1    peak {plan.peak_l1:,} of {l1:,} B per bank ({plan.peak_l1 / l1:.1%}) at step {plan.peak_step}; "
         f"{plan.peak_l1_with_programs:,} with the programs' own buffers",
         f"DRAM  peak {plan.peak_dram:,} of {dram:,} B per bank ({plan.peak_dram / dram:.1%})",
         f"work  {plan.programs} programs; {plan.flops / 1e9:,.2f} GFLOP in matrix products; "
         f"{plan.dram_bytes / 1e6:,.2f} MB of DRAM traffic; at least {plan.ideal_seconds * 1e6:,.1f} us at peak rates",
     ]
+    if _is_on_links(plan):
+        seconds = sum(step.cost.seconds for step in plan.steps if step.cost and step.cost.link_bytes)
+        lines.append(
+            f"links {plan.link_bytes / 1e6:,.2f} MB sent by the chip that sends most; collectives take at least {seconds * 1e6:,.1f} us"
+        )
     if plan.unknown_footprints:
         lines.append(f"note  footprint not known, so not checked: {', '.join(plan.unknown_footprints)}")
     if plan.bounded_footprints:
@@ -55,21 +69,29 @@ def _rows(index: int, step: Step, freed: list[Lifetime], is_peak: bool) -> list[
     l1 = f"{step.l1:,}{' *' if is_peak else '  '}"
     name = step.name if step.error is None else f"{step.name} DOES NOT FIT"
     first = (str(index), name, str(step.site or ""), tensors[0] if tensors else "", l1, *_program_cells(step))
-    return [first, *(("", "", "", tensor, *[""] * 7) for tensor in tensors[1:])]
+    return [first, *(("", "", "", tensor, *[""] * 8) for tensor in tensors[1:])]
 
 
 def _program_cells(step: Step) -> tuple[str, ...]:
     if not step.is_launch and step.footprint is None:
-        return ("",) * 6
+        return ("",) * 7
     program, cores = "unknown", ""
     if step.footprint is not None:
         program = f"{'' if step.footprint.is_exact else '>='}{step.footprint.size:,}"
         cores = str(step.footprint.cores.num_cores())
     cost = step.cost
     if cost is None:
-        return (program, cores, "", "", "", "")
-    figures = (f"{cost.flops / 1e9:.2f}" if cost.flops else "", f"{cost.dram_bytes / 1e6:.2f}", f"{cost.seconds * 1e6:.1f}")
-    return (program, cores, "hit" if step.is_hit else "new", *figures)
+        return (program, cores, "", "", "", "", "")
+    flops, links = (f"{value / scale:.2f}" if value else "" for value, scale in ((cost.flops, 1e9), (cost.link_bytes, 1e6)))
+    return (
+        program,
+        cores,
+        "hit" if step.is_hit else "new",
+        flops,
+        f"{cost.dram_bytes / 1e6:.2f}",
+        links,
+        f"{cost.seconds * 1e6:.1f}",
+    )
 
 
 def aligned(rows: list[tuple[str, ...]], to_the_right: Collection[str]) -> list[str]:

@@ -176,7 +176,7 @@ def values(operation: str, tensor: Tensor, mesh_composer: Any = None) -> Any:
     a composer to make one tensor of the chips'."""
     if not isinstance(tensor, Tensor):
         raise ArgumentError(f"{operation}: `tensor` must be a ttnn.Tensor, got {type(tensor).__name__}")
-    array = tensor._functional().array
+    array: Any = tensor._functional().array
     if isinstance(array, jax.ShapeDtypeStruct):
         if not active.get().computes:
             raise ArgumentError(f"{operation}: in a plan tensors have no values; a program that is planned cannot look at them")

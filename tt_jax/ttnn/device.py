@@ -174,7 +174,11 @@ def open_mesh_device(
     shape = MeshShape((1, get_num_devices()) if mesh_shape is None else mesh_shape)
     start = 0 if offset is None else int(tuple(offset)[-1])
     chips = tuple(physical_device_ids) or tuple(range(start, start + shape.mesh_size()))
-    sizes = {"l1_small_size": l1_small_size, "trace_region_size": trace_region_size, "worker_l1_size": worker_l1_size}
+    sizes: dict[str, Any] = {
+        "l1_small_size": l1_small_size,
+        "trace_region_size": trace_region_size,
+        "worker_l1_size": worker_l1_size,
+    }
     if shape.mesh_size() == 1:
         return open_device(device_id=chips[0], compute=compute, **sizes)
     mesh = Mesh(tuple(shape), chips)

@@ -43,7 +43,7 @@ def dump_tensor(
     Written whole or not at all. Raises DeallocatedError.
     """
     spec = tensor.spec
-    array = tensor._functional().array
+    array: Any = tensor._functional().array
     lead = lead_of(array, spec.shape)
     array = read(array) if lead and not isinstance(array, jax.ShapeDtypeStruct) else np.array(values("dump_tensor", tensor))
     header = {

@@ -100,10 +100,10 @@ def copy_host_to_device_tensor(host_tensor: Tensor, device_tensor: Tensor, cq_id
     if host_tensor.device() is not None or device_tensor.device() is None:
         raise ArgumentError("copy_host_to_device_tensor: needs a host tensor and a device tensor, in this order")
     _require_same("copy_host_to_device_tensor", source.spec, target.spec)
-    if device_tensor._storage.device.computes:  # type: ignore[union-attr]
-        device_tensor._storage.write(
-            spread("copy_host_to_device_tensor", device_tensor._storage.device, source.array, source.shape)
-        )  # type: ignore[arg-type]
+    device = device_tensor._storage.device
+    assert device is not None
+    if device.computes:
+        device_tensor._storage.write(spread("copy_host_to_device_tensor", device, source.array, source.shape))
 
 
 def copy_device_to_host_tensor(
