@@ -133,7 +133,7 @@ def test_reports_of_what_is_live():
 
 def test_alias_of_the_device_module():
     assert ttnn.device.is_wormhole_b0() and not ttnn.device.is_blackhole() and not ttnn.device.is_grayskull()
-    assert ttnn.get_num_devices() == ttnn.GetNumAvailableDevices() == 1
+    assert ttnn.get_num_devices() == ttnn.GetNumAvailableDevices() == len(ttnn.get_device_ids())
     assert ttnn.get_max_worker_l1_unreserved_size() == 1_463_968
     assert ttnn.core.divup(5, 2) == 3 and ttnn.core.roundup(5, 4) == 8
 

@@ -373,7 +373,6 @@ def test_forbidden_cache_misses(device):
         (lambda d: ttnn.zeros(*range(9)), tt.ArgumentError, "at most"),
         (lambda d: ttnn.close_device(3), tt.ArgumentError, "must be a Device"),
         (lambda d: ttnn.open_device(device_id=-1), tt.ArgumentError, "device_id"),
-        (lambda d: ttnn.open_mesh_device((2, 4)), tt.NotModelledError, "mesh of 8"),
         (lambda d: d.create_sub_device_manager(), tt.NotModelledError, "sub-devices"),
         (lambda d: d.reshape((1, 2)), tt.ArgumentError, "mesh of one"),
         (lambda d: ttnn.get_golden_function(len), tt.ArgumentError, "no operation"),

@@ -12,7 +12,7 @@ from tt_jax.compute import ComputeKernelConfig, MathFidelity
 from tt_jax.context import Context, active
 from tt_jax.devices import DeviceProfile
 from tt_jax.dtypes import FLOATS, DataType, bfloat4_b, bfloat8_b, bfloat16
-from tt_jax.errors import ArgumentError
+from tt_jax.errors import ArgumentError, NotModelledError
 from tt_jax.events import Event, observed_by
 from tt_jax.functionalize import functionalize
 from tt_jax.kernels.numerics import Level, numerics
@@ -214,8 +214,11 @@ def run(
     becomes a tensor in DRAM: floats bfloat16 in TILE layout, or the dtype that `choices` have for their path, integers in theirs
     in ROW_MAJOR layout. A `Tensor` keeps its spec and its values. Everything else passes as it is, numbers and arrays of rank 0 too.
 
-    Raises ArgumentError where a choice fits nothing in the program, or something that has no such choice.
+    Raises ArgumentError where a choice fits nothing in the program, or something that has no such choice; NotModelledError for a
+    `device` on a mesh.
     """
+    if device.mesh is not None:
+        raise NotModelledError(f"comparing programs on a mesh ({device.described}) is not modelled: give it one chip's share")
     program = unjitted(program)
     functional = program if is_functional(program) else functionalize(program)
     calls: list[Call] = []

@@ -421,7 +421,7 @@ def broadcast(
 
 
 supports(
-    Support(tuple(DataType), note="between the chips of a mesh"),
+    Support(tuple(DataType)),
     all_broadcast,
     all_gather,
     all_reduce,

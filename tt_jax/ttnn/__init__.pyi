@@ -171,6 +171,22 @@ def addmm(input_tensor: Tensor, mat1_tensor: Tensor, mat2_tensor: Tensor, *, alp
     """`beta * input + alpha * (mat1 @ mat2)`: a matmul, then a program for each factor that is not 1, and one for the sum."""
 
 
+def all_broadcast(input_tensor: Tensor, *, cluster_axis: int | None = None, topology: Topology | None = None, memory_config: MemoryConfig | None = None, num_links: int | None = None, **scheduling: Any) -> list[Tensor]:
+    """The tensors of a group's chips, all of them on each: a list, in the chips' order."""
+
+
+def all_gather(input_tensor: Tensor, dim: int, *, cluster_axis: int | None = None, topology: Topology | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, num_links: int | None = None, **scheduling: Any) -> Tensor:
+    """The tensors of a group's chips, joined along `dim` on each of them: `[..., d, ...]` becomes `[..., n * d, ...]`."""
+
+
+def all_reduce(input_tensor: Tensor, *, cluster_axis: int | None = None, topology: Topology | None = None, memory_config: MemoryConfig | None = None, num_links: int | None = None, **scheduling: Any) -> Tensor:
+    """The sum of the tensors of a group's chips, on each of them."""
+
+
+def all_to_all(input_tensor: Tensor, in_dim: int, out_dim: int, *, cluster_axis: int | None = None, topology: Topology | None = None, memory_config: MemoryConfig | None = None, num_links: int | None = None, **scheduling: Any) -> Tensor:
+    """A tensor that is spread over the chips along `in_dim`, spread along `out_dim` instead."""
+
+
 def allocate_tensor_on_device(shape: Any, dtype: Any = None, layout: Layout | None = None, mesh_device: Device | None = None, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
     """A tensor with a buffer and unspecified values (zeros here): by shape, dtype and layout, or `(spec, device)`."""
 
@@ -293,6 +309,10 @@ def bitwise_right_shift(input_tensor_a: Tensor | float, input_tensor_b: Tensor |
 
 def bitwise_xor(input_tensor_a: Tensor | float, input_tensor_b: Tensor | float, *, dtype: DataType | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, activations: Sequence[Any] | None = None, input_tensor_a_activations: Sequence[Any] | None = None, input_tensor_b_activations: Sequence[Any] | None = None, **scheduling: Any) -> Tensor:
     """The bits set in one of the two. Shapes broadcast as in NumPy; dtype and place of the result are the first tensor's unless said otherwise."""
+
+
+def broadcast(input_tensor: Tensor, sender_coord: Sequence[int], *, cluster_axis: int | None = None, topology: Topology | None = None, memory_config: MemoryConfig | None = None, num_links: int | None = None, **scheduling: Any) -> Tensor:
+    """The tensor of the chip at `sender_coord`, on all of them; with `cluster_axis`, that of the chip at the same place along that axis."""
 
 
 def cbrt(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
@@ -603,7 +623,7 @@ def from_device(tensor: Tensor, blocking: bool = True, **scheduling: Any) -> Ten
     """`tensor` on the host; the same tensor if it is there already. Raises DeallocatedError."""
 
 
-def from_numpy(array: Any, dtype: DataType | None = None, *, layout: Layout | None = None, device: Device | None = None, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
+def from_numpy(array: Any, dtype: DataType | None = None, *, layout: Layout | None = None, device: Device | None = None, memory_config: MemoryConfig | None = None, mesh_mapper: Any = None, **scheduling: Any) -> Tensor:
     """As `from_torch`, for those without torch: a NumPy or JAX array as a ttnn tensor."""
 
 
@@ -1035,6 +1055,10 @@ def mean_hw(input_tensor: Tensor, *, memory_config: MemoryConfig | None = None, 
     """The mean over the last two dimensions of `[n, c, h, w]`: `[n, c, 1, 1]`. float32, rounded once, by one program where ttnn has several (not measured)."""
 
 
+def mesh_partition(input_tensor: Tensor, dim: int, cluster_axis: int | None = None, *, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
+    """Of what every chip has, its own slice along `dim`: the inverse of `all_gather`. Nothing goes over the links."""
+
+
 def min(input_tensor: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, memory_config: MemoryConfig | None = None, compute_kernel_config: ComputeKernelConfig | None = None, scalar: float = 1.0, correction: bool = True, fast_and_approximate_mode: bool = False, output_layout: Layout | None = None, **scheduling: Any) -> Tensor:
     """The smallest over `dim`: exact. Raises ArgumentError where there is none."""
 
@@ -1151,6 +1175,11 @@ def plus_one(input_tensor: Tensor, *, skip_negative_entries: bool = False, **sch
     """`input_tensor`, of integers, with one added to each, in its own buffer; negative ones stay if they are to be skipped."""
 
 
+def point_to_point(input_tensor: Tensor, sender_coord: Sequence[int], receiver_coord: Sequence[int], *, topology: Topology | None = None, output_tensor: Tensor | None = None, **scheduling: Any) -> Tensor:
+    """The tensor of the chip at `sender_coord`, on the one at `receiver_coord`. Other chips keep what `output_tensor` has; in a new
+    tensor theirs are unspecified (zeros here)."""
+
+
 def polygamma(input_tensor: Tensor, k: int, *, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
     """The derivative of order `k` of digamma, for positive x. Raises ArgumentError unless `k` is 1 to 10."""
 
@@ -1233,6 +1262,10 @@ def reciprocal(input_tensor: Tensor, *, memory_config: MemoryConfig | None = Non
 
 def reciprocal_bw(grad_tensor: Any, input_tensor: Any, *, memory_config: Any = None, input_grad: Any = None, **scheduling: Any) -> Any:
     """The gradients of `input_tensor` in `reciprocal`, given that of its result: a list, with None where one is not required."""
+
+
+def reduce_scatter(input_tensor: Tensor, dim: int, *, cluster_axis: int | None = None, topology: Topology | None = None, memory_config: MemoryConfig | None = None, output_tensor: Tensor | None = None, num_links: int | None = None, **scheduling: Any) -> Tensor:
+    """The sum of the tensors of a group's chips, of which each has its slice along `dim`: `[..., n * d, ...]` becomes `[..., d, ...]`."""
 
 
 def reglu(input_tensor: Tensor, dim: int = -1, *, memory_config: MemoryConfig | None = None, **scheduling: Any) -> Tensor:
@@ -1628,7 +1661,7 @@ def to_memory_config(tensor: Tensor, memory_config: MemoryConfig, dtype: DataTyp
     """A copy of `tensor` placed by `memory_config`; the same tensor, sharing its buffer, if it lies there already in that dtype."""
 
 
-def to_numpy(tensor: Tensor, **scheduling: Any) -> Any:
+def to_numpy(tensor: Tensor, *, mesh_composer: Any = None, **scheduling: Any) -> Any:
     """The values as a NumPy array: bfloat16 as ml_dtypes.bfloat16, block floats as float32, integers as themselves."""
 
 

@@ -53,7 +53,7 @@ class _Trace:
         if event.launch is None or device_of(event.context) is not self.device:
             return
         inputs, outputs = event.inputs, event.outputs
-        taken = tuple((x.buffer, x.spec.shape, None) if isinstance(x, FunctionalTensor) else (None, (), x) for x in inputs)
+        taken = tuple((x.buffer, x.array.shape, None) if isinstance(x, FunctionalTensor) else (None, (), x) for x in inputs)
         buffers = tuple(y.buffer for y in outputs)
         self.steps.append(_Step(event.launch.program.kernel, taken, buffers))
         self.written.update(dict.fromkeys(buffers))
