@@ -10,6 +10,7 @@ R rounds as Dst does and stores bfloat16. The fast exponential of 0 is 0.977, no
 2%: the price of `exp_approx_mode` in long sequences. Source: spec/numerics.md section 4.6 (read in source, not measured).
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -22,6 +23,9 @@ from tt_jax.kernels.matmul import product_in_dst
 from tt_jax.kernels.packer import Float, pack, to_dst
 from tt_jax.kernels.reduction import row_sum
 from tt_jax.kernels.sfpu import exp, reciprocal
+
+Allowed = Callable[[Array], Array]
+"""Of keys at positions `[c]`, which a query sees: booleans that broadcast against `[b, h, s, c]`."""
 
 
 class Arithmetic(NamedTuple):
@@ -83,7 +87,7 @@ def _chunk(
     key: Array,
     value: Array,
     mask: Array | None,
-    allowed: Array | None,
+    seen: Array | None,
     how: Arithmetic,
 ) -> _Statistics:
     """`so_far` (None, or a top of -inf and zeros, at the first) with the keys `[b, kv, c, d]` of one chunk."""
@@ -97,14 +101,14 @@ def _chunk(
     scores = _stored(scores).reshape(b, heads, s, c)
     if mask is not None:
         scores = _stored(fpu_sum(scores, operand(mask, how.fp32_dest)))
-    if allowed is not None:
-        scores = jnp.where(allowed, scores, -jnp.inf)
+    if seen is not None:
+        scores = jnp.where(seen, scores, -jnp.inf)
     top = scores.max(-1, keepdims=True)
     if so_far is not None:
         top = jnp.maximum(so_far.top, top)
     e = _exponential(scores, top, how)
-    if allowed is not None:
-        e = jnp.where(allowed, e, 0.0)
+    if seen is not None:
+        e = jnp.where(seen, e, 0.0)
     output = _stored(product_in_dst(by_group(e), value, how.fidelity, how.fp32_dest))
     output, total = output.reshape(b, heads, s, value.shape[-1]), _sum(e, how)
     return _Statistics(top, total, output) if so_far is None else _joined(so_far, top, total, output, how)
@@ -118,41 +122,54 @@ def _cut(x: Array, axis: int, size: int) -> Array:
     return jnp.moveaxis(x.reshape(*x.shape[:axis], -1, size, *x.shape[axis + 1 :]), axis, 0)
 
 
-def _visited(allowed: Array, queries: int) -> Array:
-    """Which rows take part in a chunk, of which they may see `allowed` `[..., s, c]`: whole chunks of `queries` do or do not."""
-    s = allowed.shape[-2]
-    sees = _cut(allowed.any(-1, keepdims=True), -2, queries).any(-2, keepdims=True)
+def _columns_of(whole: Array) -> Allowed:
+    """Of booleans `[..., t]`, those at the positions asked for; False beyond the last."""
+    return lambda positions: jnp.take(whole, positions, axis=-1, mode="fill", fill_value=False)
+
+
+def _visited(seen: Array, queries: int) -> Array:
+    """Which rows take part in a chunk, of which they see `seen` `[..., s, c]`: whole chunks of `queries` do or do not."""
+    s = seen.shape[-2]
+    sees = _cut(seen.any(-1, keepdims=True), -2, queries).any(-2, keepdims=True)
     rows = jnp.repeat(jnp.moveaxis(sees, 0, -3), queries, axis=-2)
-    return rows.reshape(*allowed.shape[:-2], -1, 1)[..., :s, :]
+    return rows.reshape(*seen.shape[:-2], -1, 1)[..., :s, :]
 
 
 def _over_chunks(
-    query: Array, key: Array, value: Array, mask: Array | None, allowed: Array | None, chunks: tuple[int, int], how: Arithmetic
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None,
+    allowed: Allowed | None,
+    chunks: tuple[int, int],
+    how: Arithmetic,
 ) -> _Statistics:
-    """The statistics of all keys, a chunk at a time; memory grows with them only for what `mask` and `allowed` take."""
-    rows, size = chunks
-    if allowed is None and key.shape[2] % size:
-        allowed = jnp.ones((1, 1, 1, key.shape[2]), bool)
-    if allowed is not None:
-        allowed = jnp.broadcast_to(allowed, jnp.broadcast_shapes(allowed.shape, (1, 1, query.shape[2], 1)))
+    """The statistics of all keys, a chunk at a time: of scores and of what is `allowed`, one chunk of keys exists at a time."""
+    (rows, size), keys, shape = chunks, key.shape[2], query.shape[:3]
+    is_ragged = keys % size != 0
+
+    def seen_at(positions: Array) -> Array | None:
+        seen = None if allowed is None else allowed(positions)
+        if is_ragged:
+            seen = positions < keys if seen is None else seen & (positions < keys)
+        return None if seen is None else jnp.broadcast_to(seen, jnp.broadcast_shapes(seen.shape, (1, 1, shape[2], 1)))
 
     def step(so_far: _Statistics, chunk: tuple[Any, ...]) -> tuple[_Statistics, None]:
-        key, value, mask, allowed = chunk
-        after = _chunk(so_far, query, key, value, mask, allowed, how)
-        if allowed is not None:
-            visited = _visited(allowed, rows)
+        start, key, value, mask = chunk
+        seen = seen_at(start + jnp.arange(size))
+        after = _chunk(so_far, query, key, value, mask, seen, how)
+        if seen is not None:
+            visited = _visited(seen, rows)
             after = _Statistics(*(jnp.where(visited, new, old) for new, old in zip(after, so_far, strict=True)))
         return after, None
 
-    shape = query.shape[:3]
     nothing = _Statistics(
         jnp.full((*shape, 1), -jnp.inf, jnp.float32),
         jnp.zeros((*shape, 1), jnp.float32),
         jnp.zeros((*shape, value.shape[-1]), jnp.float32),
     )
-    masks = [None if x is None else _cut(x, -1, size) for x in (mask, allowed)]
-    parts: tuple[Array | None, ...] = (_cut(key, 2, size), _cut(value, 2, size), *masks)
-    result, _ = lax.scan(step, nothing, parts)
+    mask = None if mask is None else _cut(mask, -1, size)
+    result, _ = lax.scan(step, nothing, (jnp.arange(0, keys, size), _cut(key, 2, size), _cut(value, 2, size), mask))
     return result
 
 
@@ -164,20 +181,24 @@ def attention(
     dtype: Float,
     how: Arithmetic,
     mask: Array | None = None,
-    allowed: Array | None = None,
+    allowed: Allowed | Array | None = None,
     sink: Array | None = None,
 ) -> Array:
     """Attention `[b, h, s, d] x [b, kv, t, d] x [b, kv, t, e] -> [b, h, s, e]`; `h / kv` query heads share keys and values.
 
-    `mask` is added to the scores before they are scaled, and `allowed` says which keys a query sees; both broadcast against `[b, h, s, t]`.
-    A chunk of keys of which a chunk of queries sees none is left out. `sink` `[1, h, 1, 1]` joins the maximum and the sum as one
-    more score after all others (assumed), and weighs no value. A query that sees no key has the mean of all it could see (or
-    zeros, if `allowed` forbids every one).
+    `mask`, which broadcasts against `[b, h, s, t]`, is added to the scores before they are scaled. `allowed` says which keys a query
+    sees: an array that broadcasts likewise, with a last axis of t, or a function, which is asked for a chunk of keys at a time. A
+    chunk of keys of which a chunk of queries sees none is left out. `sink` `[1, h, 1, 1]` joins the maximum and the sum as one more
+    score after all others (assumed), and weighs no value. A query that sees no key has the mean of all it could see (or zeros, if
+    `allowed` forbids every one).
     """
     if mask is not None:
         mask = jnp.broadcast_to(mask, (*mask.shape[:-1], key.shape[2]))
+    if isinstance(allowed, Array):
+        allowed = _columns_of(allowed)
     if how.chunks is None or how.chunks[1] >= key.shape[2]:
-        result = _chunk(None, query, key, value, mask, allowed, how)
+        seen = None if allowed is None else allowed(jnp.arange(key.shape[2]))
+        result = _chunk(None, query, key, value, mask, seen, how)
     else:
         result = _over_chunks(query, key, value, mask, allowed, how.chunks, how)
     if sink is not None:
@@ -188,15 +209,23 @@ def attention(
     return pack(fpu_product(result.output, inverse, how.fidelity, how.fp32_dest), dtype)
 
 
-def sees(rows: Array, columns: Array, causal: bool, window: int | None) -> Array | None:
-    """Which of the keys at positions `columns` `[..., 1, t]` queries at `rows` `[..., s, 1]` attend to; None for all.
+def sees(rows: Array, causal: bool, window: int | None) -> Allowed | None:
+    """Which keys queries at positions `rows` `[..., s, 1]` attend to; None for all.
 
     A causal query sees no later key, and with a `window` only that many, itself included; otherwise the window is centred on it.
     """
+    if window is None:
+        return (lambda columns: columns <= rows) if causal else None
     if causal:
-        seen = columns <= rows
-        return seen if window is None else seen & (columns > rows - window)
-    return None if window is None else abs(columns - rows) <= window // 2
+        return lambda columns: (columns <= rows) & (columns > rows - window)
+    return lambda columns: abs(columns - rows) <= window // 2
+
+
+def sees_own_window(rows: Array, bounds: Array) -> Allowed:
+    """Queries at positions `rows` `[s, 1]` attend to the window that they are in, of those between `bounds` `[n]`, ascending."""
+    window_of = lambda positions: (positions[..., None] >= bounds).sum(-1)  # noqa: E731
+    own = window_of(rows)
+    return lambda columns: own == window_of(columns)
 
 
 def paged(cache: Array, table: Array) -> Array:

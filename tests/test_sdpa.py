@@ -1,5 +1,6 @@
 """Attention against float64, its forms against each other, and what it refuses."""
 
+import functools
 import math
 
 import jax
@@ -10,6 +11,7 @@ import pytest
 import tt_jax as tt
 from patterns import assert_same_bits
 from tt_jax import transformer
+from tt_jax.kernels import attention as kernel
 from tt_jax.program_configs import SDPAProgramConfig
 
 ACCURATE = SDPAProgramConfig(compute_with_storage_grid_size=(8, 8), q_chunk_size=32, k_chunk_size=32, exp_approx_mode=False)
@@ -102,6 +104,59 @@ def test_a_chunk_that_no_query_of_its_own_chunk_sees_changes_nothing(rng, memory
     _, y = transformer.scaled_dot_product_attention(memory, *tensors, program_config=chunked(32, True))
     _, alone = transformer.scaled_dot_product_attention(memory, *first, program_config=chunked(32, True))
     assert_same_bits(np.asarray(tt.to_array(y))[:, :, :32], np.asarray(tt.to_array(alone)))
+
+
+def temporary_bytes(run, sequence):
+    """What one head of 32 needs beside inputs and output, compiled and not run."""
+    memory, tensors = put(tt.MemoryState.create(tt.N150), *[np.zeros((1, 1, sequence, 32), np.float32)] * 3)
+    return (
+        jax.jit(lambda *tensors: run(memory, *tensors)[1].array).lower(*tensors).compile().memory_analysis().temp_size_in_bytes
+    )
+
+
+def windows(memory, q, k, v):
+    memory, (bounds,) = put(memory, np.array([0, 1000, q.shape[2]], np.int32))
+    return transformer.windowed_scaled_dot_product_attention(memory, q, k, v, bounds)
+
+
+def chunked_by_48(memory, q, k, v):
+    return transformer.scaled_dot_product_attention(memory, q, k, v, is_causal=False, program_config=chunked(48, True))
+
+
+LINEAR = {
+    "causal": transformer.scaled_dot_product_attention,
+    "sliding": functools.partial(transformer.scaled_dot_product_attention, sliding_window_size=512),
+    "centred": functools.partial(transformer.scaled_dot_product_attention, is_causal=False, sliding_window_size=512),
+    "windows": windows,
+    "last chunk in part": chunked_by_48,
+    "all keys": functools.partial(transformer.scaled_dot_product_attention, is_causal=False),
+}
+
+
+@pytest.mark.parametrize(
+    "form", [form if form in ("causal", "windows") else pytest.param(form, marks=pytest.mark.slow) for form in LINEAR]
+)
+def test_memory_follows_the_sequence_and_not_its_square(form):
+    """No array of queries by keys: of one head, such booleans alone would take 4 MiB at 2048; all that is needed takes less than 2."""
+    short, long = (temporary_bytes(LINEAR[form], sequence) for sequence in (2048, 4096))
+    assert 0 < long <= 2.2 * short
+
+
+def test_what_is_allowed_may_be_asked_for_by_chunk_or_given_whole(rng):
+    """The same bits; the last of three chunks of keys is full in part."""
+    q, k, v = (jnp.asarray(x, jnp.bfloat16) for x in draw(rng, (1, 4, 96, 32), (1, 2, 96, 32), (1, 2, 96, 32)))
+    how = kernel.Arithmetic(0.2, chunks=(16, 40))
+    given = jax.jit(lambda allowed: kernel.attention(q, k, v, dtype="bfloat16", how=how, allowed=allowed))
+    asked = jax.jit(
+        lambda window: kernel.attention(
+            q, k, v, dtype="bfloat16", how=how, allowed=kernel.sees(jnp.arange(96)[:, None], True, window)
+        )
+    )
+    distance = np.arange(96)[:, None] - np.arange(96)
+    outputs = [asked(window) for window in (96, 20)]
+    assert not np.array_equal(*map(np.asarray, outputs))
+    for window, y in zip((96, 20), outputs, strict=True):
+        assert_same_bits(given(jnp.asarray((distance >= 0) & (distance < window))), y)
 
 
 SHAPES = [((2, 8, 64, 64), (2, 2, 64, 64)), ((1, 3, 50, 32), (1, 3, 50, 32)), ((1, 4, 96, 32), (1, 1, 96, 32))]

@@ -150,16 +150,14 @@ def _output_specs(attributes: _Attention, specs: tuple[TensorSpec, ...]) -> tupl
 
 
 def _kernel(attributes: _Attention, specs: tuple[TensorSpec, ...], q: Array, k: Array, v: Array, *rest: Array) -> tuple[Array]:
-    rows, columns = jnp.arange(q.shape[2])[:, None], jnp.arange(k.shape[2])[None, :]
-    allowed = kernel.sees(rows, columns, attributes.causal, attributes.window)
+    rows = jnp.arange(q.shape[2])[:, None]
+    allowed = kernel.sees(rows, attributes.causal, attributes.window)
     sink = None
     if attributes.sink:
         *rest, sink = rest  # type: ignore[assignment]
     mask = rest[0] if attributes.masked else None
     if rest and not attributes.masked:
-        bounds = rest[0].astype(jnp.int32)
-        window_of = lambda positions: (positions[..., None] >= bounds).sum(-1)  # noqa: E731
-        allowed = window_of(rows) == window_of(columns)
+        allowed = kernel.sees_own_window(rows, rest[0].astype(jnp.int32))
     dtype: Any = specs[0].dtype.kernel_name
     return (kernel.attention(q, k, v, dtype=dtype, mask=mask, allowed=allowed, sink=sink, how=attributes.arithmetic),)
 
@@ -189,7 +187,7 @@ def _chunk_kernel(
     table = table.astype(jnp.int32)
     k, v = kernel.paged(k, table), kernel.paged(v, table)
     rows = attributes.start + jnp.arange(q.shape[2])[:, None]
-    allowed = kernel.sees(rows, jnp.arange(k.shape[2])[None, :], True, None)
+    allowed = kernel.sees(rows, True, None)
     dtype: Any = specs[0].dtype.kernel_name
     return (kernel.attention(q, k, v, dtype=dtype, allowed=allowed, how=attributes.arithmetic),)
 

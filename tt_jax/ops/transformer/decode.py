@@ -92,8 +92,7 @@ def _kernel(attributes: _Decode, specs: tuple[TensorSpec, ...], q: Array, k: Arr
         k, v = (jnp.broadcast_to(x, (batch, *x.shape[1:])) for x in (k, v))
     allowed = None
     if positions is not None:
-        rows = positions.astype(jnp.int32)[:, None, None, None]
-        allowed = kernel.sees(rows, jnp.arange(k.shape[2])[None, None, None, :], True, attributes.window)
+        allowed = kernel.sees(positions.astype(jnp.int32)[:, None, None, None], True, attributes.window)
     if mask is not None:
         mask = rounding.widen(mask[:, :, :heads].swapaxes(1, 2)) / jnp.float32(attributes.arithmetic.scale)
     dtype: Any = specs[0].dtype.kernel_name
