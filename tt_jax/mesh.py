@@ -179,6 +179,8 @@ def _devices(mesh: Mesh) -> jax.sharding.Mesh:
 def reserve_devices(mesh: Mesh) -> None:
     """Have JAX start with a virtual device of the CPU for each chip of `mesh`, if it has not started yet."""
     needed = max(mesh.chips) + 1
+    if jax.distributed.is_initialized():
+        return  # how many each process has was settled when they came together
     if jax.config.jax_num_cpu_devices < needed > 1:  # type: ignore[attr-defined]
         with contextlib.suppress(RuntimeError):  # it has started
             jax.config.update("jax_num_cpu_devices", needed)

@@ -1,0 +1,26 @@
+"""A mesh whose chips belong to several processes: tests/processes/mesh.py, run by each of them, compares with NumPy."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = pathlib.Path(__file__).with_name("processes") / "mesh.py"
+
+
+@pytest.mark.parametrize(
+    ("processes", "mesh"),
+    [
+        (2, "2x4"),
+        pytest.param(4, "1x8", marks=pytest.mark.slow),
+        pytest.param(4, "8x1", marks=pytest.mark.slow),
+        pytest.param(4, "2x4", marks=pytest.mark.slow),
+    ],
+)
+def test_several_processes_compute_what_numpy_does(processes, mesh):
+    command = [sys.executable, "-m", "tt_jax.cli", "run", "--processes", str(processes), "--chips", str(8 // processes)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("JAX_", "XLA_"))}
+    done = subprocess.run([*command, str(SCRIPT), mesh], capture_output=True, text=True, timeout=300, env=environment)
+    assert (done.returncode, done.stdout.strip()) == (0, "[0] equal"), done.stderr
