@@ -254,3 +254,20 @@ def test_tensors_without_values_on_a_mesh():
     assert tt.to_array(x, mesh_composer=tt.concat_mesh_to_tensor_composer(mesh, 0)).shape == (16, 32, 64)
     _, z = tt.reshape(memory, y, (16 * 32, 64))
     assert z.array.shape == (2, 4, 512, 64)
+
+
+def test_tensors_of_different_meshes_are_told():
+    """Whatever the shapes, and though addresses agree."""
+    tensors = {}
+    meshes = {"board": None, "row": (1, 4), "column": (4, 1), "others": tt.Mesh((1, 4), (4, 5, 6, 7))}
+    for name, mesh in meshes.items():
+        memory = tt.MemoryState.create(tt.N150, mesh=mesh)
+        tensors[name] = tt.from_array(memory, np.ones((32, 32), np.float32), dtype=tt.bfloat16, layout=TILE)
+    for name, (memory, x) in tensors.items():
+        assert (np.asarray(tt.add(memory, x, x)[1].array) == 2).all()
+        for other, (_, y) in tensors.items():
+            if other != name:
+                with pytest.raises(tt.ArgumentError, match="of another mesh|on different chips"):
+                    tt.add(memory, x, y)
+                with pytest.raises(tt.ArgumentError, match="of another mesh|on different chips"):
+                    tt.relu(memory, y)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import tt_jax as tt
 
 README = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
-SMALLEST, FUNCTIONALIZED, CORE, PLANNED, FURTHER = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+SMALLEST, FUNCTIONALIZED, CORE, PLANNED, MESH, FURTHER = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def run(program, names):
@@ -23,7 +23,7 @@ def run(program, names):
 
 def test_programs_print_what_it_says():
     blocks = re.findall(r"^prints\n\n((?:    .*\n|\n(?=    ))+)", README, re.MULTILINE)
-    for program, block in zip((SMALLEST, CORE, PLANNED), blocks, strict=True):
+    for program, block in zip((SMALLEST, CORE, PLANNED, MESH), blocks, strict=True):
         assert run(program, {}) == re.sub("^    ", "", block, flags=re.MULTILINE)
 
 

@@ -92,8 +92,36 @@ def _jitted(operation: Operation, attributes: Hashable, specs: Specs, mesh: Mesh
             return tuple(map(in_memory, operation.kernel(attributes, specs, *arrays)))
         return tuple(in_memory(_widened(y)) for y in operation.kernel(attributes, specs, *map(_widened, arrays)))
 
-    kernel.__name__ = operation.name  # what profiles and jaxprs show
-    return jax.jit(kernel if mesh is None else mesh.spread(kernel, [spec is not None for spec in specs]))
+    lead = () if mesh is None else mesh.lead
+    on_all = kernel if mesh is None else mesh.spread(kernel, [spec is not None for spec in specs])
+
+    def run(*arrays: Array) -> tuple[Array, ...]:
+        for x, spec in zip(arrays, specs, strict=True):  # when it is traced: never on the path of a call
+            if spec is not None and x.shape != (*lead, *spec.shape):
+                raise ArgumentError(
+                    f"{operation.name}: the array of an input ({spec}) has shape {x.shape} where {(*lead, *spec.shape)} is needed: the "
+                    f"tensor is of another mesh than the memory, which is that of {'one chip' if mesh is None else f'a {mesh} mesh'}"
+                )
+        return on_all(*arrays)
+
+    run.__name__ = operation.name  # what profiles and jaxprs show
+    return jax.jit(run) if not lead else _on_its_chips(operation.name, jax.jit(run))
+
+
+def _on_its_chips(name: str, program: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple[Array, ...]]:
+    """`program`, with an error of our own for a tensor on the chips of another mesh of the same shape."""
+
+    def run(*arrays: Array) -> tuple[Array, ...]:
+        try:
+            return program(*arrays)
+        except ValueError as e:
+            if "incompatible devices" not in str(e):
+                raise
+            raise ArgumentError(
+                f"{name}: its inputs are on different chips, or on others than those of the memory's mesh: read one, and spread it anew"
+            ) from e
+
+    return run
 
 
 def _widened(x: Array) -> Array:
