@@ -1,1 +1,1 @@
-"""The commands of `tt-jax` but `run`, which is in `tt_jax.cli`."""
+"""The commands of `tt-jax`."""
