@@ -1,6 +1,7 @@
 """The sentence encoder all-MiniLM-L6-v2 on TT-NN operations: token ids in, normalized embeddings out. Memory first, memory back."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import attention
 import numpy as np
@@ -44,22 +45,36 @@ class Inputs(NamedTuple):
     pooling: tt.Tensor  # [batch, 1, sequence], one over the number of real tokens, 0 on padding
 
 
-def place_parameters(memory: tt.MemoryState, weights: Weights, dtype: tt.DataType) -> tuple[tt.MemoryState, Parameters]:
+Cut = Callable[[NDArray[Any], int, int], tuple[NDArray[Any], tt.MeshMapperConfig | None]]
+"""`(array, dim, parts)` -> the array and which part of it, along `dim`, each chip of a mesh gets: of several `parts` that lie side by
+side, a slice of each."""
+
+
+def uncut(array: NDArray[Any], dim: int, parts: int) -> tuple[NDArray[Any], None]:
+    """Everything."""
+    return array, None
+
+
+def place_parameters(
+    memory: tt.MemoryState, weights: Weights, dtype: tt.DataType, cut: Cut = uncut
+) -> tuple[tt.MemoryState, Parameters]:
     """The model in DRAM: matrices as `dtype`, positions, biases and norms as bfloat16.
 
-    The table of words, too, is rounded to `dtype`; what `embedding` reads is bfloat16, so it lies there as that.
+    The table of words, too, is rounded to `dtype`; what `embedding` reads is bfloat16, so it lies there as that. The matrices of
+    layers are `cut` along their outputs, by head and by neuron, or the inputs that these are to the next; biases by themselves.
     """
 
-    def put(array, dtype=tt.bfloat16, layout=tt.TILE_LAYOUT):
+    def put(array, dtype=tt.bfloat16, layout=tt.TILE_LAYOUT, mesh_mapper=None):
         nonlocal memory
-        memory, x = tt.from_array(memory, array, dtype=dtype, layout=layout)
+        memory, x = tt.from_array(memory, array, dtype=dtype, layout=layout, mesh_mapper=mesh_mapper)
         return x
 
-    def linear(*names):
-        """Layers of these names as one, joined along `out`."""
+    def linear(*names, along=1):
+        """Layers of these names as one, joined along `out`; `along` which dimension the weight `[in, out]` is cut."""
         weight = np.concatenate([weights[f"{name}.weight"] for name in names])
         bias = np.concatenate([weights[f"{name}.bias"] for name in names])
-        return put(weight.T, dtype), put(bias[None])
+        (weight, weight_mapper), (bias, bias_mapper) = cut(weight.T, along, len(names)), cut(bias[None], 1, len(names))
+        return put(weight, dtype, mesh_mapper=weight_mapper), put(bias, mesh_mapper=bias_mapper)
 
     def norm(name):
         return Norm(*(put(weights[f"{name}.{part}"][None]) for part in ("weight", "bias")))
@@ -67,10 +82,10 @@ def place_parameters(memory: tt.MemoryState, weights: Weights, dtype: tt.DataTyp
     def layer(name):
         heads = (f"{name}.attention.self.{part}" for part in ("query", "key", "value"))
         return Layer(
-            attention.OptimizedParameters(*linear(*heads), *linear(f"{name}.attention.output.dense")),
+            attention.OptimizedParameters(*linear(*heads), *linear(f"{name}.attention.output.dense", along=0)),
             norm(f"{name}.attention.output.LayerNorm"),
             *linear(f"{name}.intermediate.dense"),
-            *linear(f"{name}.output.dense"),
+            *linear(f"{name}.output.dense", along=0),
             norm(f"{name}.output.LayerNorm"),
         )
 
@@ -82,16 +97,18 @@ def place_parameters(memory: tt.MemoryState, weights: Weights, dtype: tt.DataTyp
     return memory, parameters
 
 
-def place_inputs(memory: tt.MemoryState, ids: NDArray[np.uint32], real: NDArray[np.bool_]) -> tuple[tt.MemoryState, Inputs]:
+def place_inputs(
+    memory: tt.MemoryState, ids: NDArray[np.uint32], real: NDArray[np.bool_], mesh_mapper: tt.MeshMapperConfig | None = None
+) -> tuple[tt.MemoryState, Inputs]:
     """A batch in DRAM; `ids` and `real`, which is False on padding, are `[batch, sequence]`, the sequence in whole tiles."""
-    memory, tokens = tt.from_array(memory, ids, dtype=tt.uint32, layout=tt.ROW_MAJOR_LAYOUT)
+    memory, tokens = tt.from_array(memory, ids, dtype=tt.uint32, layout=tt.ROW_MAJOR_LAYOUT, mesh_mapper=mesh_mapper)
     arrays = (
         np.where(real, 0.0, attention.MASKED_OUT)[:, None, None, :],
         (real / np.maximum(real.sum(-1, keepdims=True), 1))[:, None, :],
     )
     tensors = []
     for array in arrays:
-        memory, x = tt.from_array(memory, array, dtype=tt.bfloat16, layout=tt.TILE_LAYOUT)
+        memory, x = tt.from_array(memory, array, dtype=tt.bfloat16, layout=tt.TILE_LAYOUT, mesh_mapper=mesh_mapper)
         tensors.append(x)
     return memory, Inputs(tokens, *tensors)
 
@@ -105,10 +122,13 @@ def encode(
     memory_config: tt.MemoryConfig = tt.L1_MEMORY_CONFIG,
     core_grid: tt.CoreGrid | None = None,
     intermediate: tt.DataType = tt.bfloat16,
+    attend: Callable[..., tuple[tt.MemoryState, tt.Tensor]] = attention.optimized,
+    project: Callable[..., tuple[tt.MemoryState, tt.Tensor]] = tt.linear,
 ) -> tuple[tt.MemoryState, tt.Tensor]:
     """Sentence embeddings `[batch, 1, hidden]` of length 1, bfloat16, in `memory_config` as all that is computed on the way.
 
     `intermediate` is the dtype of what lies within a layer but for the scores; between layers it is bfloat16.
+    Where layers are cut over chips, `attend` and `project`, the MLP's second layer, sum what these have.
     """
     core_grid = core_grid or tt.CoreGrid(y=8, x=8)
     program = dict(memory_config=memory_config, core_grid=core_grid, compute_kernel_config=compute_kernel_config)
@@ -129,12 +149,10 @@ def encode(
     memory, x = embed(memory, inputs.ids, parameters, memory_config)
     memory, x = normalize(memory, x, parameters.norm)
     for layer in parameters.layers:
-        memory, y = attention.optimized(
-            memory, x, inputs.mask, layer.attention, num_heads=HEADS, intermediate=intermediate, **program
-        )
+        memory, y = attend(memory, x, inputs.mask, layer.attention, num_heads=HEADS, intermediate=intermediate, **program)
         memory, x = normalize(memory, y, layer.attention_norm, x)
         memory, y = tt.linear(memory, x, layer.up_weight, bias=layer.up_bias, activation="gelu", dtype=intermediate, **program)
-        memory, z = tt.linear(memory, y, layer.down_weight, bias=layer.down_bias, dtype=tt.bfloat16, **program)
+        memory, z = project(memory, y, layer.down_weight, bias=layer.down_bias, dtype=tt.bfloat16, **program)
         memory = tt.deallocate(memory, y)
         memory, x = normalize(memory, z, layer.norm, x)
     memory, pooled = tt.matmul(memory, inputs.pooling, x, compute_kernel_config=compute_kernel_config, **kept)

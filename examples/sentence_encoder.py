@@ -1,7 +1,8 @@
 """all-MiniLM-L6-v2 on one board, ready for sentences: batches of one shape, one compiled program or one for each operation."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import _packed_weights
@@ -26,7 +27,16 @@ class Setting(NamedTuple):
 
 
 class Encoder:
-    """The model in a board's DRAM."""
+    """The model in a board's DRAM.
+
+    Attributes:
+        hooks: more arguments of `minilm.encode`.
+        mapper, composer: how a batch is spread over the chips of a mesh, and embeddings `[batch, 1, hidden]` are gathered.
+    """
+
+    hooks: Mapping[str, Any] = MappingProxyType({})
+    mapper: tt.MeshMapperConfig | None = None
+    composer: tt.MeshComposerConfig | None = None
 
     def __init__(self, setting: Setting, memory: tt.MemoryState, parameters: minilm.Parameters):
         self.setting, self.memory, self.parameters = setting, memory, parameters
@@ -64,6 +74,7 @@ class Encoder:
             parameters,
             compute_kernel_config=compute_config(memory.device, self.setting.fidelity),
             memory_config=self.setting.memory_config,
+            **self.hooks,
         )
 
     def plan(self, batch: int, sequence: int, device: tt.DeviceProfile | None = None) -> tt.Plan:
@@ -95,9 +106,9 @@ class Encoder:
         program = self._compiled if whole else self.program
 
         def run(ids: Any, real: Any) -> jax.Array:
-            memory, inputs = minilm.place_inputs(self.memory, ids, real)
+            memory, inputs = minilm.place_inputs(self.memory, ids, real, self.mapper)
             _, y = program(memory, inputs, self.parameters)
-            return tt.to_array(y)[:, 0]
+            return tt.to_array(y, mesh_composer=self.composer)[:, 0]
 
         return [lambda ids=ids, real=real: run(ids, real) for ids, real in batches]
 
