@@ -42,7 +42,7 @@ class MeshEncoder(Encoder):
             tt.MemoryState.create(device, mesh=split), parameters, setting.weights, split.cut
         )
         super().__init__(setting, memory, placed)
-        along = dict(split=split, topology=topology, step=_wait)
+        along = dict(split=split, topology=topology)
         self.split = split
         self.hooks = dict(
             attend=functools.partial(mesh_parallel.attention, **along),
@@ -55,16 +55,6 @@ class MeshEncoder(Encoder):
         """Of each chip, for its part of a batch."""
         self.split.require(batch=batch)
         return super().plan(batch // self.split.rows, sequence, device)
-
-
-def _wait(name: str, memory: tt.MemoryState, tensor: tt.Tensor | None) -> None:
-    """A step after which, operation by operation, the sum along a row is there.
-
-    JAX's CPU client has 32 programs in flight on a device; what comes after that waits on the threads that a sum needs, too. Chips
-    that run so far ahead of a sum can keep it from ending.
-    """
-    if name == "slice of the sum" and tensor is not None:
-        jax.block_until_ready(tensor.array)
 
 
 def distance(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> float:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import tt_jax as tt
+from tt_jax import mesh
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
-jax.config.update("jax_num_cpu_devices", 8)  # the chips of the meshes in tests
+mesh.reserve_devices(tt.Mesh((1, 8)))
 
 # `pytest --hypothesis-profile=thorough` searches at length; what it finds comes with a blob to reproduce it.
 hypothesis.settings.register_profile(

@@ -352,8 +352,16 @@ def test_a_trace_on_a_mesh(device, rng):
         (lambda d, x: ttnn.get_device_tensors(3), tt.ArgumentError, "ttnn.Tensor"),
         (lambda d, x: ttnn.aggregate_as_tensor([]), tt.ArgumentError, "one or more"),
         (lambda d, x: ttnn.aggregate_as_tensor(ttnn.get_device_tensors(x)[:3], d), tt.ArgumentError, "one for each"),
-        (lambda d, x: ttnn.aggregate_as_tensor([ttnn.from_numpy(np.zeros(n, np.float32)) for n in (2, 3)]), tt.ArgumentError, "one spec"),
-        (lambda d, x: ttnn.from_host_shards([ttnn.from_numpy(np.zeros(2, np.float32))], (2, 4)), tt.ArgumentError, "one for each place"),
+        (
+            lambda d, x: ttnn.aggregate_as_tensor([ttnn.from_numpy(np.zeros(n, np.float32)) for n in (2, 3)]),
+            tt.ArgumentError,
+            "one spec",
+        ),
+        (
+            lambda d, x: ttnn.from_host_shards([ttnn.from_numpy(np.zeros(2, np.float32))], (2, 4)),
+            tt.ArgumentError,
+            "one for each place",
+        ),
         (lambda d, x: ttnn.open_mesh_device((4, 4)), tt.TTError, "needs 16 JAX devices"),
         (lambda d, x: ttnn.open_mesh_device((2, 2, 2)), tt.NotModelledError, "3 dimensions"),
         (lambda d, x: ttnn.to_device(x.cpu(), d.create_submesh((1, 4))), tt.ArgumentError, "spread over a mesh of shape"),

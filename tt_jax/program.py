@@ -105,21 +105,26 @@ def _jitted(operation: Operation, attributes: Hashable, specs: Specs, mesh: Mesh
         return on_all(*arrays)
 
     run.__name__ = operation.name  # what profiles and jaxprs show
-    return jax.jit(run) if not lead else _on_its_chips(operation.name, jax.jit(run))
+    return jax.jit(run) if not lead else _on_its_chips(operation, jax.jit(run))
 
 
-def _on_its_chips(name: str, program: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple[Array, ...]]:
-    """`program`, with an error of our own for a tensor on the chips of another mesh of the same shape."""
+def _on_its_chips(operation: Operation, program: Callable[..., tuple[Array, ...]]) -> Callable[..., tuple[Array, ...]]:
+    """`program`, with an error of our own for a tensor on the chips of another mesh of the same shape. An exchange is waited for."""
+    exchanges = operation.traffic is not None
 
     def run(*arrays: Array) -> tuple[Array, ...]:
         try:
-            return program(*arrays)
+            outputs = program(*arrays)
         except ValueError as e:
             if "incompatible devices" not in str(e):
                 raise
             raise ArgumentError(
-                f"{name}: its inputs are on different chips, or on others than those of the memory's mesh: read one, and spread it anew"
+                f"{operation.name}: its inputs are on different chips, or on others than those of the memory's mesh: read one, and "
+                "spread it anew"
             ) from e
+        if exchanges and not isinstance(outputs[0], Tracer):
+            jax.block_until_ready(outputs)  # what queues behind it could take the threads that it needs (mesh.reserve_threads)
+        return outputs
 
     return run
 

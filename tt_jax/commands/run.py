@@ -13,6 +13,7 @@ from tt_jax import processes
 from tt_jax.commands import _supervise
 from tt_jax.devices import PROFILES
 from tt_jax.errors import ArgumentError, TTError
+from tt_jax.mesh import reserve_threads
 
 USAGE = """tt-jax run [OPTIONS] SCRIPT [ARGS ...] [--device NAME] [-- ARGS ...]
        tt-jax run [OPTIONS] -m MODULE [ARGS ...]"""
@@ -191,6 +192,7 @@ def _free_port() -> int:
 def _set_chips(number: int) -> None:
     import jax
 
+    reserve_threads(number)
     jax.config.update("jax_num_cpu_devices", number)
     if not getattr(jax.config, "jax_platforms", None):
         jax.config.update("jax_platforms", "cpu")
