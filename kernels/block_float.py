@@ -20,6 +20,7 @@ import numpy as np
 from jax import Array, lax
 
 from tt_jax.kernels import rounding
+from tt_jax.kernels.broadcast import where
 from tt_jax.kernels.materialize import in_memory
 from tt_jax.kernels.tilize import TILE, from_tiles, pad_to_tiles, padded_shape, tile_count, to_tiles, without_padding
 
@@ -74,8 +75,19 @@ def _grouped(x: Array) -> Array:
     """`[..., w]` as groups `[..., ceil(w / 16), 16]`, the last one filled with zeros."""
     fill = -x.shape[-1] % GROUP
     if fill:
-        x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, fill)])
-    return x.reshape(*x.shape[:-1], x.shape[-1] // GROUP, GROUP)
+        x = lax.pad(x, np.zeros((), x.dtype), [(0, 0, 0)] * (x.ndim - 1) + [(0, fill, 0)])
+    return lax.reshape(x, (*x.shape[:-1], x.shape[-1] // GROUP, GROUP))
+
+
+def _ungrouped(groups: Array, shape: tuple[int, ...]) -> Array:
+    """The array of `shape` that `_grouped` made `groups` of."""
+    x = lax.reshape(groups, (*shape[:-1], groups.shape[-2] * GROUP))
+    return x if x.shape == shape else lax.slice_in_dim(x, 0, shape[-1], axis=-1)
+
+
+def _spread(x: Array) -> Array:
+    """What each group has `[..., 1]`, for each of its values `[..., 16]`."""
+    return lax.broadcast_in_dim(x, (*x.shape[:-1], GROUP), tuple(range(x.ndim)))
 
 
 def _largest_exponent(u: Array) -> Array:
@@ -83,7 +95,9 @@ def _largest_exponent(u: Array) -> Array:
 
     It is found among integers of 16 bits: XLA vectorizes that maximum, the one of floats (with its NaN) it does not.
     """
-    return ((u >> 16).astype(jnp.uint16) & _EXPONENT_16).max(-1, keepdims=True).astype(jnp.int32) << 16
+    upper = lax.convert_element_type(lax.shift_right_logical(u, np.uint32(16)), jnp.uint16)
+    largest = lax.reduce_max(lax.bitwise_and(upper, _EXPONENT_16), (u.ndim - 1,))
+    return lax.shift_left(lax.convert_element_type(lax.expand_dims(largest, (u.ndim - 1,)), jnp.int32), np.int32(16))
 
 
 def shared_exponents(x: Array) -> Array:
@@ -106,7 +120,8 @@ def _value(pattern: Array) -> Array:
 
 def _way_back(exponent: Array) -> Array:
     """What to add to patterns of groups under `exponent` that were moved to the middle of the exponent range: +-64 or 0."""
-    return jnp.where(exponent >= _HIGH, _MIDDLE, jnp.where(exponent < _MIDDLE, -_MIDDLE, np.int32(0)))
+    low = where(lax.lt(exponent, _MIDDLE), -_MIDDLE, np.int32(0))
+    return where(lax.ge(exponent, _HIGH), _MIDDLE, low)
 
 
 def _centred(u: Array, exponent: Array) -> tuple[Array, Array, Array]:
@@ -115,15 +130,22 @@ def _centred(u: Array, exponent: Array) -> tuple[Array, Array, Array]:
     Exponent 255 is one more exponent here. Subnormals become zero, and so does what lies at least 64 binary places below its
     group near the upper end.
     """
-    magnitude, back = (u & rounding.MAGNITUDE).astype(jnp.int32), _way_back(exponent)
-    least = _ONE + jnp.maximum(back, 0)
-    return _value(jnp.where(magnitude < least, 0, magnitude - back)), exponent - back, back
+    magnitude = lax.convert_element_type(lax.bitwise_and(u, rounding.MAGNITUDE), jnp.int32)
+    back = _way_back(exponent)
+    least = lax.add(lax.max(back, np.int32(0)), _ONE)
+    is_small = lax.lt(magnitude, _spread(least))
+    return _value(where(is_small, np.int32(0), lax.sub(magnitude, _spread(back)))), lax.sub(exponent, back), back
+
+
+def _unit(exponent: Array, bits: int) -> Array:
+    """2**bits in units of the exponent: what scales magnitudes under `exponent` to at most 2**(bits + 1)."""
+    return _value(lax.sub(np.int32(_BIAS + bits * _ONE), lax.sub(exponent, _BIAS)))
 
 
 def _host_rounded(values: Array, exponent: Array, width: int) -> Array:
     """Magnitudes in steps of their group, float32 integers up to 2**width: cut to 24 bits under `exponent`, then to nearest even."""
-    aligned = jnp.floor(values * _value((_BIAS + 23 * _ONE) - (exponent - _BIAS)))
-    return lax.round(aligned * np.float32(2.0 ** (width - 24)), lax.RoundingMethod.TO_NEAREST_EVEN)
+    aligned = lax.floor(lax.mul(values, _spread(_unit(exponent, 23))))
+    return lax.round(lax.mul(aligned, np.float32(2.0 ** (width - 24))), lax.RoundingMethod.TO_NEAREST_EVEN)
 
 
 def _device_rounded(values: Array, exponent: Array, width: int) -> Array:
@@ -131,9 +153,9 @@ def _device_rounded(values: Array, exponent: Array, width: int) -> Array:
 
     Scaling by `1 + 2**-10` first lifts every tie, and, with at most 8 significant bits, nothing else across one.
     """
-    step = _value((_BIAS + 6 * _ONE) - (exponent - _BIAS)) * np.float32(1 + 2**-10)
-    rounded = lax.round(values * step, lax.RoundingMethod.TO_NEAREST_EVEN)
-    return rounded if width == 7 else jnp.floor(rounded * np.float32(2.0 ** (width - 7)))
+    step = lax.mul(_unit(exponent, 6), np.float32(1 + 2**-10))
+    rounded = lax.round(lax.mul(values, _spread(step)), lax.RoundingMethod.TO_NEAREST_EVEN)
+    return rounded if width == 7 else lax.floor(lax.mul(rounded, np.float32(2.0 ** (width - 7))))
 
 
 def _quantized(x: Array, format: str, rule: str) -> Array:
@@ -142,20 +164,22 @@ def _quantized(x: Array, format: str, rule: str) -> Array:
     u = original = rounding.bits(x)
     if rule != "host":
         precise = rule == "precise" and format == "bfloat8_b"
-        u = rounding.flush(u, u & _BFLOAT16 if precise else (u + 0x1_0000) & _E8M6)
+        cut = lax.bitwise_and(u, _BFLOAT16) if precise else lax.bitwise_and(lax.add(u, np.uint32(0x1_0000)), _E8M6)
+        u = rounding.flush(u, cut)
     u = _grouped(u)
     values, exponent, back = _centred(u, _largest_exponent(u))
     rounded = (_host_rounded if rule == "host" else _device_rounded)(values, exponent, width)
-    step = _value(exponent - (width - 1) * _ONE)
-    y = jnp.minimum(_pattern(rounded * step), _pattern(step * np.float32(largest)))
+    step = _value(lax.sub(exponent, np.int32((width - 1) * _ONE)))
+    y = lax.min(_pattern(lax.mul(rounded, _spread(step))), _spread(_pattern(lax.mul(step, np.float32(largest)))))
     # What is not zero is no smaller than the smallest normal number: every step below that divides it.
-    y = jnp.where(y == 0, 0, y + back).astype(jnp.uint32).reshape(*x.shape[:-1], -1)[..., : x.shape[-1]]
-    return rounding.from_bits(jnp.where(y == 0, np.uint32(0), y | (original & rounding.SIGN)))
+    y = where(lax.eq(y, np.int32(0)), np.int32(0), lax.add(y, _spread(back)))
+    y = lax.convert_element_type(_ungrouped(y, x.shape), jnp.uint32)
+    signed = lax.bitwise_or(y, lax.bitwise_and(original, rounding.SIGN))
+    return rounding.from_bits(where(lax.eq(y, np.uint32(0)), np.uint32(0), signed))
 
 
-@functools.partial(jax.jit, static_argnames=("format", "rule"))
-def quantize(x: Array, format: Format, rule: Rule = "host") -> Array:
-    """The values of `x` `[..., w]` (bfloat16 or float32) after a trip through `format`, in the shape and dtype of `x`.
+def quantize(x: Array, format: str, rule: Rule = "host") -> Array:
+    """The values of `x` `[..., w]` (bfloat16 or float32) after a trip through `format`, a `Format`, in the shape and dtype of `x`.
 
     `rule` is "host" (what `from_torch` stores), "device" (what an operation's packer stores) or "precise" (the device's
     typecast to bfloat8_b, which rounds once; bfloat4_b has no such path on the device and takes "device"). Its derivative is the identity.
@@ -164,6 +188,7 @@ def quantize(x: Array, format: Format, rule: Rule = "host") -> Array:
     _layout(format)
     if rule not in ("host", "device", "precise"):
         raise ValueError(f"rule {rule!r} is unknown: expected 'host', 'device' or 'precise'")
+    x = jnp.asarray(x)
     _require_axis(x)
     return _quantize(x, format, rule) if x.size else x
 

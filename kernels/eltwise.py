@@ -9,9 +9,10 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 
 from tt_jax.kernels import numerics, rounding
+from tt_jax.kernels.broadcast import matched, spread, where
 from tt_jax.kernels.fidelity import Fidelity, closed_form, phases
 from tt_jax.kernels.packer import Float, pack, to_dst
 
@@ -30,7 +31,7 @@ def operand(x: Array, fp32_dest: bool) -> Array:
 
 
 def _exponent(x: Array) -> Array:
-    return rounding.bits(x) & rounding.EXPONENT
+    return lax.bitwise_and(rounding.bits(x), rounding.EXPONENT)
 
 
 def _magic(x: Array, y: Array) -> Array:
@@ -38,8 +39,13 @@ def _magic(x: Array, y: Array) -> Array:
 
     That is `1.5 * 2**23` such steps. The step stops shrinking below 2**-126 and growing above 2**77.
     """
-    larger = jnp.clip(jnp.maximum(_exponent(x), _exponent(y)), _SMALLEST, _LARGEST)
-    return rounding.from_bits(larger + _TO_MAGIC)
+    larger = lax.max(*matched(_exponent(x), _exponent(y)))
+    return rounding.from_bits(lax.add(lax.min(_LARGEST, lax.max(_SMALLEST, larger)), _TO_MAGIC))
+
+
+def _aligned(x: Array, magic: Array, lift: Array | np.float32 = _LIFT) -> Array:
+    """`x` to the steps of `magic`. The lift sends ties away from zero, and no number of up to 11 bits across one."""
+    return lax.sub(lax.add(spread(lax.mul(x, lift), magic.shape), magic), magic)
 
 
 def aligned_sum(x: Array, y: Array) -> Array:
@@ -47,8 +53,7 @@ def aligned_sum(x: Array, y: Array) -> Array:
     if not numerics.is_rounded():
         return x + y
     magic = _magic(x, y)
-    # The factor lifts ties, which are to go away from zero, and no number of up to 11 bits across one.
-    return ((x * _LIFT + magic) - magic) + ((y * _LIFT + magic) - magic)
+    return lax.add(_aligned(x, magic), _aligned(y, magic))
 
 
 @jax.custom_jvp
@@ -59,7 +64,7 @@ def fpu_sum(x: Array, y: Array) -> Array:
     The FPU knows no infinity: exponent 255 is one more number to it, so infinities of opposite sign cancel to 0 (assumed
     from the documents, spec/numerics.md section 3.1). A fully masked row of scores therefore has the softmax of a flat one.
     """
-    return jnp.where(x == -y, 0.0, aligned_sum(x, y))
+    return where(lax.eq(*matched(x, lax.neg(y))), np.float32(0), aligned_sum(x, y))
 
 
 @fpu_sum.defjvp
@@ -68,7 +73,8 @@ def _(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Arra
 
 
 def _multiplied(a: Array, b: Array) -> Array:
-    return jnp.where((a == 0) | (b == 0), 0.0, a * b)
+    zero = lax.bitwise_or(*matched(lax.eq(a, np.float32(0)), lax.eq(b, np.float32(0))))
+    return where(zero, np.float32(0), lax.mul(*matched(a, b)))
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3))
@@ -86,8 +92,8 @@ def fpu_product(a: Array, b: Array, fidelity: Fidelity, fp32_dest: bool) -> Arra
     for p, q in rest:
         product, held = _multiplied(p, q), rounding.widen(dst)
         magic = _magic(product, held)
-        upward = jnp.where(product < 0, 2 - _LIFT, _LIFT)
-        dst = to_dst(((held * _LIFT + magic) - magic) + ((product * upward + magic) - magic), fp32_dest)
+        upward = where(lax.lt(product, np.float32(0)), 2 - _LIFT, _LIFT)
+        dst = to_dst(lax.add(_aligned(held, magic), _aligned(product, magic, upward)), fp32_dest)
     return dst
 
 
@@ -100,7 +106,8 @@ def _(fidelity: Fidelity, fp32_dest: bool, primals: tuple[Array, Array], tangent
 
 def _made(z: Array, x: Array, y: Array) -> Array:
     """`z`, with the NaN that arithmetic on `x` and `y` made positive, so that a 16-bit Dst holds it as +inf (ttnn's tests of div)."""
-    return jnp.where(jnp.isnan(z) & ~jnp.isnan(x) & ~jnp.isnan(y), np.float32(np.nan), z)
+    made = lax.bitwise_and(lax.ne(z, z), lax.bitwise_and(*matched(lax.eq(x, x), lax.eq(y, y))))
+    return where(made, np.float32(np.nan), z)
 
 
 def total(x: Array, y: Array, engine: Engine, fp32_dest: bool) -> Array:

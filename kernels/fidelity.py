@@ -16,6 +16,7 @@ import numpy as np
 from jax import Array, lax
 
 from tt_jax.kernels import rounding
+from tt_jax.kernels.broadcast import where
 
 Fidelity = Literal["LoFi", "HiFi2", "HiFi3", "HiFi4"]
 
@@ -30,9 +31,9 @@ _BFLOAT16_BITS = np.uint32(0xFFFF_0000)
 @rounding.straight_through
 def _masked(x: Array, mask: np.uint32) -> Array:
     if x.dtype == jnp.bfloat16:
-        half = lax.bitcast_convert_type(x, jnp.uint16) & np.uint16(mask >> 16)
+        half = lax.bitwise_and(lax.bitcast_convert_type(x, jnp.uint16), np.uint16(mask >> 16))
         return lax.bitcast_convert_type(half, jnp.bfloat16)
-    return rounding.from_bits(rounding.bits(x) & mask)
+    return rounding.from_bits(lax.bitwise_and(rounding.bits(x), mask))
 
 
 def mask(x: Array, mask: np.uint32) -> Array:
@@ -45,7 +46,13 @@ def mask(x: Array, mask: np.uint32) -> Array:
 def split(x: Array, high: np.uint32, used: np.uint32) -> tuple[Array, Array]:
     """`x` as (high, low) parts whose sum is `x` masked with `used`; the subtraction is exact. An infinity has no low part."""
     top, whole = mask(x, high), mask(x, used)
-    return top, jnp.where(whole == top, 0, whole - top)
+    return top, _rest(whole, top)
+
+
+def _rest(whole: Array, top: Array) -> Array:
+    if whole.dtype != top.dtype:  # where nothing rounds, a mask widens what it would cut
+        whole, top = rounding.widen(whole), rounding.widen(top)
+    return where(lax.eq(whole, top), whole.dtype.type(0), lax.sub(whole, top))
 
 
 def closed_form(a: Array, b: Array, fidelity: Fidelity, product: Callable[[Array, Array], Array]) -> Array:
@@ -54,8 +61,11 @@ def closed_form(a: Array, b: Array, fidelity: Fidelity, product: Callable[[Array
     LoFi = A_hi * B_hi      HiFi2 = A * B_hi      HiFi3 = A * B - A_lo * B_lo      HiFi4 = A * B
     """
     count = PHASES[fidelity]
-    y = product(mask(a, A_HIGH if count == 1 else A_USED), mask(b, B_HIGH if count <= 2 else B_USED))
-    return y - product(split(a, A_HIGH, A_USED)[1], split(b, B_HIGH, B_USED)[1]) if count == 3 else y
+    whole_a, whole_b = mask(a, A_HIGH if count == 1 else A_USED), mask(b, B_HIGH if count <= 2 else B_USED)
+    y = product(whole_a, whole_b)
+    if count != 3:
+        return y
+    return lax.sub(y, product(_rest(whole_a, mask(a, A_HIGH)), _rest(whole_b, mask(b, B_HIGH))))
 
 
 def phases(a: Array, b: Array, fidelity: Fidelity) -> list[tuple[Array, Array]]:

@@ -11,6 +11,7 @@ import numpy as np
 from jax import Array, lax
 
 from tt_jax.kernels import rounding
+from tt_jax.kernels.broadcast import where
 
 Float = Array | np.float32
 
@@ -189,7 +190,8 @@ def xielu(x: Array, alpha_p: Float, alpha_n: Float) -> Array:
 def flush_keeping_sign(x: Array) -> Array:
     """float32 with subnormals made zeros of their sign, as the vector unit reads and writes them."""
     u = rounding.bits(x)
-    return rounding.from_bits(jnp.where((u & rounding.MAGNITUDE) < rounding.SMALLEST_NORMAL, u & rounding.SIGN, u))
+    is_small = lax.lt(lax.bitwise_and(u, rounding.MAGNITUDE), rounding.SMALLEST_NORMAL)
+    return rounding.from_bits(where(is_small, lax.bitwise_and(u, rounding.SIGN), u))
 
 
 def with_slope_of(smooth: Callable[[Array], Array], formula: Callable[[Array], Array]) -> Callable[[Array], Array]:
@@ -207,4 +209,5 @@ def with_slope_of(smooth: Callable[[Array], Array], formula: Callable[[Array], A
 
 def copysign(magnitude: Array, sign: Array) -> Array:
     """`magnitude` with the sign bit of `sign`, whatever the two are."""
-    return rounding.from_bits((rounding.bits(magnitude) & rounding.MAGNITUDE) | (rounding.bits(sign) & rounding.SIGN))
+    size = lax.bitwise_and(rounding.bits(magnitude), rounding.MAGNITUDE)
+    return rounding.from_bits(lax.bitwise_or(size, lax.bitwise_and(rounding.bits(sign), rounding.SIGN)))

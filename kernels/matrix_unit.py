@@ -22,6 +22,7 @@ import numpy as np
 from jax import Array, lax
 
 from tt_jax.kernels import packer, rounding
+from tt_jax.kernels.broadcast import matched, where
 from tt_jax.kernels.fidelity import A_HIGH, A_USED, B_HIGH, B_USED, PHASES, Fidelity
 
 TILE, HALF, GROUP = 32, 16, 8
@@ -31,9 +32,9 @@ _LOW_A, _LOW_B = 5, 7
 # Of a product, 4 + 6 bits lie below the point.
 _PRODUCT_BITS = 10
 # Dst and the aligned sums have 23 bits below the point; a 16-bit Dst drops 13 of them.
-_DST_BITS, _DROPPED = 23, 13
+_DST_BITS, _DROPPED = np.int32(23), np.int32(13)
 # The exponent of what is zero: far below all others.
-_ABSENT = -4096
+_ABSENT = np.int32(-4096)
 _BIAS = 127
 # From so many products on, the steps of a tile are compiled one by one: half the time to run, three times that to compile (measured).
 _MANY = 2**24
@@ -74,12 +75,13 @@ class Register(NamedTuple):
 
 def _register(x: Array, high: np.uint32, used: np.uint32, low: int) -> Register:
     pattern = rounding.bits(x)
-    exponent = ((pattern & rounding.EXPONENT) >> 23).astype(jnp.int32)
-    significand = (pattern & (rounding.SIGN | _MANTISSA)) | _ONE
-    top = rounding.from_bits(significand & high)
-    rest = (rounding.from_bits(significand & used) - top) * np.float32(2.0**low)
-    zero = exponent == 0
-    return Register(jnp.where(zero, 0.0, jnp.stack([top, rest])), jnp.where(zero, _ABSENT, exponent))
+    exponent = _exponent_of(pattern)
+    significand = lax.bitwise_or(lax.bitwise_and(pattern, rounding.SIGN | _MANTISSA), _ONE)
+    top = rounding.from_bits(lax.bitwise_and(significand, high))
+    rest = lax.mul(lax.sub(rounding.from_bits(lax.bitwise_and(significand, used)), top), np.float32(2.0**low))
+    zero = lax.eq(exponent, np.int32(0))
+    parts = [lax.expand_dims(where(zero, np.float32(0), part), (0,)) for part in (top, rest)]
+    return Register(lax.concatenate(parts, 0), where(zero, _ABSENT, exponent))
 
 
 def register_a(x: Array) -> Register:
@@ -94,61 +96,84 @@ def register_b(x: Array) -> Register:
 
 def _group(a: Sequence[Array], b: Sequence[Array], exponents: Sequence[Array]) -> tuple[Array, Array]:
     """The sum of eight products, an integer in units of 2**-10, and their largest exponent (twice biased)."""
-    top = functools.reduce(jnp.maximum, exponents)
+    top = functools.reduce(lax.max, exponents)
     # Scales below 2**-126 would not be normal; any below 2**-12 leaves nothing of a product.
-    scales = (rounding.from_bits(jnp.maximum(_BIAS + _PRODUCT_BITS + e - top, 1).astype(jnp.uint32) << 23) for e in exponents)
-    products = (x * y * scale for x, y, scale in zip(a, b, scales, strict=True))
-    total = functools.reduce(jnp.add, (lax.round(p, lax.RoundingMethod.AWAY_FROM_ZERO) for p in products))
-    return total.astype(jnp.int32), top
+    one = np.int32(_BIAS + _PRODUCT_BITS)
+    scales = (_power_of_two(lax.max(lax.sub(lax.add(e, one), top), np.int32(1))) for e in exponents)
+    products = (lax.mul(lax.mul(*matched(x, y)), scale) for x, y, scale in zip(a, b, scales, strict=True))
+    total = functools.reduce(lax.add, (lax.round(p, lax.RoundingMethod.AWAY_FROM_ZERO) for p in products))
+    return lax.convert_element_type(total, jnp.int32), top
+
+
+def _power_of_two(exponent: Array) -> Array:
+    """The float32 of a biased exponent, int32."""
+    return rounding.from_bits(_exponent_field(exponent))
+
+
+def _exponent_field(exponent: Array) -> Array:
+    return lax.shift_left(lax.convert_element_type(exponent, jnp.uint32), np.uint32(23))
+
+
+def _exponent_of(pattern: Array) -> Array:
+    """The biased exponent in a pattern, int32."""
+    field = lax.shift_right_logical(lax.bitwise_and(pattern, rounding.EXPONENT), np.uint32(23))
+    return lax.convert_element_type(field, jnp.int32)
 
 
 def _half(distance: Array) -> Array:
-    return (jnp.int32(1) << distance) >> 1
+    return lax.shift_right_arithmetic(lax.shift_left(np.int32(1), distance), np.int32(1))
 
 
-def _shifted_up(x: Array, distance: Array) -> Array:
+def _shifted_up(x: Array, distance: Array | np.int32) -> Array:
     """int32 `x / 2**distance`, ties upward; `x` below 2**29."""
-    distance = jnp.minimum(distance, 30)
-    return (x + _half(distance)) >> distance
+    distance = lax.min(distance, np.int32(30))
+    return lax.shift_right_arithmetic(lax.add(x, _half(distance)), distance)
 
 
-def _shifted_away(x: Array, distance: Array) -> Array:
+def _shifted_away(x: Array, distance: Array | np.int32) -> Array:
     """int32 `x / 2**distance`, ties away from zero; `x` below 2**29."""
-    distance = jnp.minimum(distance, 30)
-    magnitude = (jnp.abs(x) + _half(distance)) >> distance
-    return jnp.where(x < 0, -magnitude, magnitude)
+    return _with_sign(x, _shifted_up(lax.abs(x), distance))
+
+
+def _with_sign(x: Array, magnitude: Array) -> Array:
+    return where(lax.lt(x, np.int32(0)), lax.neg(magnitude), magnitude)
 
 
 def _accumulated(dst: Array, groups: Sequence[tuple[Array, Array]], fp32_dest: bool) -> Array:
     """float32 Dst after two groups `(sum, exponent)`."""
     pattern = rounding.bits(dst)
-    exponent = ((pattern & rounding.EXPONENT) >> 23).astype(jnp.int32)
-    held = jnp.where(exponent == 0, 0, ((pattern & _MANTISSA) | (1 << 23)).astype(jnp.int32))
-    held = jnp.where(pattern >= rounding.SIGN, -held, held)
-    top = functools.reduce(jnp.maximum, (e for _, e in groups), jnp.where(exponent == 0, _ABSENT, exponent))
-    sums = [_shifted_up(s << _DROPPED, top - e) for s, e in groups]
-    held = _shifted_away(held, top - exponent)
+    exponent = _exponent_of(pattern)
+    zero = lax.eq(exponent, np.int32(0))
+    significand = lax.bitwise_or(lax.bitwise_and(pattern, _MANTISSA), np.uint32(1 << 23))
+    held = where(zero, np.int32(0), lax.convert_element_type(significand, jnp.int32))
+    held = _with_sign(lax.bitcast_convert_type(pattern, jnp.int32), held)
+    top = functools.reduce(lax.max, (e for _, e in groups), where(zero, _ABSENT, exponent))
+    sums = [_shifted_up(lax.shift_left(s, _DROPPED), lax.sub(top, e)) for s, e in groups]
+    held = _shifted_away(held, lax.sub(top, exponent))
     if not fp32_dest:
-        thirteen = jnp.int32(_DROPPED)
-        sums, held = [_shifted_up(s, thirteen) for s in sums], _shifted_away(held, thirteen)
-    return _normalised(sum(sums, held), top, fp32_dest)
+        sums, held = [_shifted_up(s, _DROPPED) for s in sums], _shifted_away(held, _DROPPED)
+    return _normalised(functools.reduce(lax.add, sums, held), top, fp32_dest)
 
 
 def _normalised(total: Array, top: Array, fp32_dest: bool) -> Array:
     """float32 of an integer `total`, whose unit lies 23 (of a 16-bit Dst 10) places below 2**(top - 127), as Dst rounds it."""
-    magnitude = jnp.abs(total)
+    magnitude = lax.abs(total)
     if fp32_dest:
         # The conversion rounds ties to even; a bit below them makes them no ties. It needs the room of a number that is rounded.
-        magnitude = jnp.where(magnitude >= 1 << 24, 2 * magnitude + 1, 2 * magnitude)
+        twice = lax.shift_left(magnitude, np.int32(1))
+        magnitude = where(lax.ge(magnitude, np.int32(1 << 24)), lax.add(twice, np.int32(1)), twice)
         unit = _DST_BITS + 1
-        u = rounding.bits(magnitude.astype(jnp.float32))
+        u = rounding.bits(lax.convert_element_type(magnitude, jnp.float32))
     else:
         unit = _DST_BITS - _DROPPED
-        u = (rounding.bits(magnitude.astype(jnp.float32)) + 0x8000) & np.uint32(0xFFFF_0000)  # exact before: below 2**18
-    exponent = (u >> 23).astype(jnp.int32) + top - _BIAS - unit
-    u = (u & _MANTISSA) | (exponent.astype(jnp.uint32) << 23)
-    u = jnp.where(exponent >= 255, rounding.EXPONENT, u) | jnp.where(total < 0, rounding.SIGN, np.uint32(0))
-    return rounding.from_bits(jnp.where((total == 0) | (exponent <= 0), np.uint32(0), u))
+        u = rounding.bits(lax.convert_element_type(magnitude, jnp.float32))  # exact: below 2**18
+        u = lax.bitwise_and(lax.add(u, np.uint32(0x8000)), np.uint32(0xFFFF_0000))
+    exponent = lax.sub(lax.add(_exponent_of(u), top), np.int32(_BIAS + unit))
+    u = lax.bitwise_or(lax.bitwise_and(u, _MANTISSA), _exponent_field(exponent))
+    u = where(lax.ge(exponent, np.int32(255)), rounding.EXPONENT, u)
+    u = lax.bitwise_or(u, where(lax.lt(total, np.int32(0)), rounding.SIGN, np.uint32(0)))
+    nothing = lax.bitwise_or(lax.eq(total, np.int32(0)), lax.le(exponent, np.int32(0)))
+    return rounding.from_bits(where(nothing, np.uint32(0), u))
 
 
 def accumulate(
@@ -167,11 +192,12 @@ def accumulate(
             start = i * TILE + half * HALF
             p, q = a.at(start, HALF), b.at(start, HALF)
             x, y = (lax.dynamic_index_in_dim(r.parts, part, keepdims=False) for r, part in ((p, part_a), (q, part_b)))
+            below = jnp.asarray(_BIAS + part_a * _LOW_A + part_b * _LOW_B, jnp.int32)
             groups = []
             for those in (slice(GROUP), slice(GROUP, HALF)):
-                exponents = [ea + eb for ea, eb in zip(p.exponent[those], q.exponent[those], strict=True)]
+                exponents = [lax.add(*matched(*pair)) for pair in zip(p.exponent[those], q.exponent[those], strict=True)]
                 total, top = _group(list(x[those]), list(y[those]), exponents)
-                groups.append((total, top - _BIAS - part_a * _LOW_A - part_b * _LOW_B))
+                groups.append((total, lax.sub(top, below)))
             return _accumulated(dst, groups, fp32_dest)
 
         if dst.size * len(a.exponent) < _MANY:

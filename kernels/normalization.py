@@ -19,6 +19,7 @@ import numpy as np
 from jax import Array, lax
 
 from tt_jax.kernels import numerics, rounding
+from tt_jax.kernels.broadcast import where
 from tt_jax.kernels.eltwise import fpu_product, fpu_sum, operand
 from tt_jax.kernels.fidelity import Fidelity
 from tt_jax.kernels.packer import Float, pack
@@ -28,12 +29,13 @@ from tt_jax.kernels.sfpu_functions import rough_rsqrt
 
 def _inverse_root(x: Array, approximate: bool = False) -> Array:
     """`1 / sqrt(x)`, to 10 bits if `approximate`; infinity for what is not positive, since Dst has no NaN (measured)."""
-    positive = jnp.where(x > 0, x, 1.0)
+    has_root = lax.gt(x, np.float32(0))
+    positive = where(has_root, x, np.float32(1))
     if approximate and numerics.is_rounded():
-        root = jnp.where(x == jnp.inf, 0.0, rough_rsqrt(positive))
+        root = where(lax.eq(x, np.float32(np.inf)), np.float32(0), rough_rsqrt(positive))
     else:
-        root = 1.0 / jnp.sqrt(positive)
-    return jnp.where(x > 0, root, jnp.inf)
+        root = 1.0 / lax.sqrt(positive)
+    return where(has_root, root, np.float32(np.inf))
 
 
 def normalize(
@@ -80,7 +82,7 @@ def normalize(
     if centered:
         if welford:
             variance = kept(jnp.var(d, -1, keepdims=True))
-        d = kept(add(d, -mean(d)))
+        d = kept(add(d, lax.neg(mean(d))))
     if variance is None:
         variance = mean(stored(rounding.widen(fpu_product(d, d, fidelity, fp32_dest))))
     scale = stored(_inverse_root(in_dst(variance + np.float32(epsilon), fp32_dest), approximate))

@@ -17,6 +17,7 @@ import numpy as np
 from jax import Array, lax
 
 from tt_jax.kernels import matrix_unit, numerics, rounding
+from tt_jax.kernels.broadcast import where
 from tt_jax.kernels.eltwise import operand
 from tt_jax.kernels.fidelity import A_HIGH, A_USED, B_HIGH, B_USED, PHASES, Fidelity, split
 from tt_jax.kernels.materialize import in_memory
@@ -36,13 +37,13 @@ _PHASE_SHIFTS = (0, 5, 7, 12)
 
 def _power(x: Array) -> Array:
     """The power of two of `x`, as a float32; at least 2**-97, so that steps below it stay normal."""
-    return rounding.from_bits(jnp.maximum(rounding.bits(x) & rounding.EXPONENT, _SMALLEST))
+    return rounding.from_bits(lax.max(lax.bitwise_and(rounding.bits(x), rounding.EXPONENT), _SMALLEST))
 
 
 def _rounded(x: Array, step: Array, lift: Array | np.float32 = _LIFT) -> Array:
     """`x` of up to 12 significant bits to the nearest multiple of `step`; a lift above 1 sends ties away from zero."""
-    magic = step * _MAGIC
-    return (x * lift + magic) - magic
+    magic = lax.mul(step, _MAGIC)
+    return lax.sub(lax.add(lax.mul(x, lift), magic), magic)
 
 
 def _phases(factor: float, fidelity: Fidelity) -> list[tuple[int, float, int]]:
@@ -76,19 +77,20 @@ def row_sum(x: Array, factor: float, fidelity: Fidelity, fp32_dest: bool) -> Arr
     if numerics.level() == "device":
         return matrix_unit.row_sum(x, factor, fidelity, fp32_dest)
     terms = _terms(x)
-    largest = _power(functools.reduce(jnp.maximum, map(jnp.abs, terms))) * np.float32(2.0 ** (math.frexp(factor)[1] - 1))
+    largest = _power(functools.reduce(lax.max, map(lax.abs, terms)))
+    largest = lax.mul(largest, np.float32(2.0 ** (math.frexp(factor)[1] - 1)))
     # Kept from the sums and these from what follows: in the fusions that XLA chooses, every term would be written to memory.
     largest = in_memory(largest)
     parts = [split(term, B_HIGH, B_USED) for term in terms]
     sums, powers = [], []
     for part, f, shift in _phases(factor, fidelity):
-        power = largest * np.float32(2.0**-shift)
-        step = power * np.float32(2.0**-10)
-        sums.append(functools.reduce(jnp.add, (_rounded(term[part] * np.float32(f), step) for term in parts)))
+        power = lax.mul(largest, np.float32(2.0**-shift))
+        step = lax.mul(power, np.float32(2.0**-10))
+        sums.append(functools.reduce(lax.add, (_rounded(lax.mul(term[part], np.float32(f)), step) for term in parts)))
         powers.append(power)
     if fp32_dest:
-        exact = functools.reduce(jnp.add, (term * np.float32(factor) for term in terms))
-        groups = jnp.where(largest < _ROUNDABLE, functools.reduce(jnp.add, sums), exact)
+        exact = functools.reduce(lax.add, (lax.mul(term, np.float32(factor)) for term in terms))
+        groups = where(lax.lt(largest, _ROUNDABLE), functools.reduce(lax.add, sums), exact)
         return in_memory(groups).sum(0).reshape(*x.shape[:-1], 1)
     return _accumulated(*(in_memory(_in_order(phases)) for phases in (sums, powers))).reshape(*x.shape[:-1], 1)
 
@@ -122,9 +124,10 @@ def _accumulated(sums: Array, powers: Array) -> Array:
 
     def step(dst: Array, groups: tuple[Array, Array]) -> tuple[Array, None]:
         (first, second), power = groups[0], groups[1].max(0)
-        unit = jnp.maximum(power, _power(dst)) * np.float32(2.0**-10)
-        upward = lambda s: jnp.where(s < 0, 2 - _LIFT, _LIFT)
-        total = _rounded(dst, unit) + _rounded(first, unit, upward(first)) + _rounded(second, unit, upward(second))
+        unit = lax.mul(lax.max(power, _power(dst)), np.float32(2.0**-10))
+        upward = lambda s: where(lax.lt(s, np.float32(0)), 2 - _LIFT, _LIFT)
+        aligned = _rounded(dst, unit), _rounded(first, unit, upward(first)), _rounded(second, unit, upward(second))
+        total = functools.reduce(lax.add, aligned)
         return rounding.widen(rounding.nearest_away_bfloat16(total)), None
 
     dst, _ = lax.scan(step, jnp.zeros(sums.shape[2:], jnp.float32), (sums, powers), unroll=4)

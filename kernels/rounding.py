@@ -5,16 +5,18 @@ here works on bits, so eager and compiled results are the same. Source: spec/num
 """
 
 import functools
-import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
 
 from tt_jax.kernels import numerics
+from tt_jax.kernels.broadcast import where
 
 # Masks of a float32 pattern. NumPy scalars: a bare Python integer above 2**31 would not become a uint32.
 SIGN = np.uint32(0x8000_0000)
@@ -24,6 +26,7 @@ SMALLEST_NORMAL = np.uint32(0x0080_0000)
 _UPPER_HALF = np.uint32(0xFFFF_0000)
 _TF32 = np.uint32(0xFFFF_E000)
 _QUIET_NAN = np.uint32(0x7FC0_0000)
+_ONE_GROUP = 16  # of values that a rounding may take together
 
 
 def bits(x: Array) -> Array:
@@ -48,39 +51,66 @@ def widen(x: Array) -> Array:
 
 
 def straight_through(rounding: Callable[..., Array]) -> Callable[..., Array]:
-    """Give `rounding(x, *static)` the derivative of the identity, in the dtype of its result.
+    """Give `rounding(x, *static)`, which keeps the shape of `x`, the derivative of the identity, in the dtype of its result.
 
     The true derivative of a rounding is zero almost everywhere; training and error analysis want the slope of what is
     being approximated instead (the straight-through estimator). At level "float32" it leaves `x` as it is, in float32.
+
+    The options are hashable; they do not decide on the dtype. Only values along the last axis may depend on each other.
     """
+    # A primitive is one equation to trace, and JAX lowers it once for a shape; of a `jax.custom_jvp` it traces and lowers every
+    # call with all that is in it.
+    primitive = Primitive(rounding.__name__)
 
-    static = range(1, len(inspect.signature(rounding).parameters))
-    differentiable = jax.custom_jvp(rounding, nondiff_argnums=tuple(static))
+    def evaluate(x: Array, *, options: tuple[Any, ...], level: numerics.Level) -> Array:
+        with numerics.numerics(level):  # that of the call: lowering comes later
+            return rounding(x, *options)
 
-    def identity(*arguments: Any) -> tuple[Array, Array]:
-        *options, (x,), (tangent,) = arguments
-        y = rounding(x, *options)
-        return y, tangent.astype(y.dtype)
+    dtypes: dict[np.dtype, np.dtype] = {}  # of results, by that of `x`
 
-    differentiable.defjvp(identity)
+    def dtype_of(dtype: np.dtype, parameters: dict[str, Any]) -> np.dtype:
+        if dtype not in dtypes:
+            one = jax.ShapeDtypeStruct((_ONE_GROUP,), dtype)
+            dtypes[dtype] = jax.eval_shape(functools.partial(evaluate, **parameters), one).dtype
+        return dtypes[dtype]
+
+    def batched(arrays: Sequence[Array], axes: Sequence[int], **parameters: Any) -> tuple[Array, int]:
+        (x,), (axis,) = arrays, axes
+        if axis == x.ndim - 1:
+            x, axis = jnp.moveaxis(x, axis, 0), 0
+        return primitive.bind(x, **parameters), axis
+
+    primitive.def_abstract_eval(lambda x, **p: x.update(dtype=dtype_of(x.dtype, p), weak_type=False))
+    primitive.def_impl(jax.jit(evaluate, static_argnames=("options", "level")))
+    mlir.register_lowering(primitive, mlir.lower_fun(evaluate, multiple_results=False))
+    ad.defjvp(primitive, lambda tangent, x, **p: tangent.astype(dtype_of(x.dtype, p)))
+    batching.primitive_batchers[primitive] = batched
 
     @functools.wraps(rounding)
     def rounded(x: Array, *options: Any) -> Array:
-        return differentiable(x, *options) if numerics.is_rounded() else widen(x)
+        return primitive.bind(x, options=options, level=numerics.level()) if numerics.is_rounded() else widen(x)
 
     return rounded
 
 
 def _narrow(pattern: Array) -> Array:
     """bfloat16 from a float32 pattern whose low 16 bits are zero."""
-    return lax.bitcast_convert_type((pattern >> 16).astype(jnp.uint16), jnp.bfloat16)
+    upper = lax.convert_element_type(lax.shift_right_logical(pattern, np.uint32(16)), jnp.uint16)
+    return lax.bitcast_convert_type(upper, jnp.bfloat16)
 
 
 def flush(pattern: Array, rounded: Array) -> Array:
     """What the packer makes of special values: zeros and subnormals +0, NaN infinity of its sign."""
-    magnitude = pattern & MAGNITUDE
-    rounded = jnp.where(magnitude < SMALLEST_NORMAL, np.uint32(0), rounded)
-    return jnp.where(magnitude > EXPONENT, (pattern & SIGN) | EXPONENT, rounded)
+    magnitude = lax.bitwise_and(pattern, MAGNITUDE)
+    infinity = lax.bitwise_or(lax.bitwise_and(pattern, SIGN), EXPONENT)
+    rounded = where(lax.lt(magnitude, SMALLEST_NORMAL), np.uint32(0), rounded)
+    return where(lax.gt(magnitude, EXPONENT), infinity, rounded)
+
+
+def _to_nearest_even(u: Array) -> Array:
+    """Patterns of finite numbers rounded to their upper half."""
+    last = lax.bitwise_and(lax.shift_right_logical(u, np.uint32(16)), np.uint32(1))
+    return lax.bitwise_and(lax.add(lax.add(u, np.uint32(0x7FFF)), last), _UPPER_HALF)
 
 
 @straight_through
@@ -90,8 +120,8 @@ def host_bfloat16(x: Array) -> Array:
     Source: spec/numerics.md section 5.1 (measured).
     """
     u = bits(x)
-    rounded = (u + 0x7FFF + ((u >> 16) & 1)) & _UPPER_HALF
-    return _narrow(jnp.where((u & MAGNITUDE) > EXPONENT, _QUIET_NAN, rounded))
+    is_nan = lax.gt(lax.bitwise_and(u, MAGNITUDE), EXPONENT)
+    return _narrow(where(is_nan, _QUIET_NAN, _to_nearest_even(u)))
 
 
 @straight_through
@@ -101,7 +131,7 @@ def nearest_away_bfloat16(x: Array) -> Array:
     Subnormals and -0 become +0, NaN infinity, overflow infinity. Source: spec/numerics.md section 3.5 (measured).
     """
     u = bits(x)
-    return _narrow(flush(u, (u + 0x8000) & _UPPER_HALF))
+    return _narrow(flush(u, lax.bitwise_and(lax.add(u, np.uint32(0x8000)), _UPPER_HALF)))
 
 
 @straight_through
@@ -111,24 +141,24 @@ def nearest_even_bfloat16(x: Array) -> Array:
     Source: spec/device_numerics.md, "bf16 multiply" (measured).
     """
     u = bits(x)
-    return _narrow(flush(u, (u + 0x7FFF + ((u >> 16) & 1)) & _UPPER_HALF))
+    return _narrow(flush(u, _to_nearest_even(u)))
 
 
 @straight_through
 def truncate_bfloat16(x: Array) -> Array:
     """float32 -> bfloat16 toward zero: a float32 operand on its way to a 16-bit Dst. Subnormals become +0."""
     u = bits(x)
-    return _narrow(flush(u, u & _UPPER_HALF))
+    return _narrow(flush(u, lax.bitwise_and(u, _UPPER_HALF)))
 
 
 @straight_through
 def truncate_tf32(x: Array) -> Array:
     """float32 with its low 13 bits cleared: a float32 operand in a source register, when Dst is 32-bit."""
-    return from_bits(bits(x) & _TF32)
+    return from_bits(lax.bitwise_and(bits(x), _TF32))
 
 
 @straight_through
 def flush_subnormals(x: Array) -> Array:
     """float32 with zeros and subnormals made +0, as every register load does."""
     u = bits(x)
-    return from_bits(jnp.where((u & MAGNITUDE) < SMALLEST_NORMAL, np.uint32(0), u))
+    return from_bits(where(lax.lt(lax.bitwise_and(u, MAGNITUDE), SMALLEST_NORMAL), np.uint32(0), u))

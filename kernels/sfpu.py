@@ -8,19 +8,22 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 
 from tt_jax.kernels import numerics, rounding
+from tt_jax.kernels.broadcast import where
 from tt_jax.kernels.packer import to_dst
 
 _UPPER_12 = np.uint32(0xFFFF_F000)
 
 
-def _halves(x: Array | np.float32) -> tuple[Array, Array]:
+def _halves(x: Array | np.float32) -> tuple[Array, Array] | tuple[np.float32, np.float32]:
     """float32 as the sum of two numbers with 12 significant bits: products of such are exact."""
-    x = jnp.asarray(x)
-    high = rounding.from_bits(rounding.bits(x) & _UPPER_12)
-    return high, x - high
+    if isinstance(x, np.float32):
+        cut = (x.view(np.uint32) & _UPPER_12).view(np.float32)
+        return cut, x - cut
+    high = rounding.from_bits(lax.bitwise_and(rounding.bits(x), _UPPER_12))
+    return high, lax.sub(x, high)
 
 
 def _rounded_sum(x: Array, error: Array, c: Array | np.float32) -> Array:
@@ -28,9 +31,10 @@ def _rounded_sum(x: Array, error: Array, c: Array | np.float32) -> Array:
 
     The error terms are themselves added with one rounding, so the result can differ only where that lands on a tie.
     """
-    total = x + c
-    virtual = total - x
-    return total + (((x - (total - virtual)) + (c - virtual)) + error)
+    total = lax.add(x, c)
+    virtual = lax.sub(total, x)
+    rest = lax.add(lax.sub(x, lax.sub(total, virtual)), lax.sub(c, virtual))
+    return lax.add(total, lax.add(rest, error))
 
 
 def fused_multiply_add(a: Array, b: Array | np.float32, c: Array | np.float32) -> Array:
@@ -61,10 +65,15 @@ def _exponential(evaluate: Callable[[Array, float], Array]) -> Callable[[Array, 
     return with_default
 
 
+def _clipped(x: Array, low: np.float32, high: np.float32) -> Array:
+    return lax.min(high, lax.max(low, x))
+
+
 def _bounded(x: Array, scale: float) -> Array:
     """`x` clipped to where every exponential of `scale * x` has long saturated; NaN counts as infinity of its sign (measured)."""
     bound = np.float32(200 / abs(scale))
-    return jnp.where(jnp.isnan(x), jnp.where(jnp.signbit(x), -bound, bound), jnp.clip(x, -bound, bound))
+    end = where(lax.lt(lax.bitcast_convert_type(x, jnp.int32), np.int32(0)), -bound, bound)
+    return where(lax.ne(x, x), end, _clipped(x, -bound, bound))
 
 
 _FAST_SLOPE = np.float32(369.329925537109375)  # 256 / ln 2, as the kernel stores it
@@ -80,11 +89,12 @@ def exp_fast(x: Array, scale: float = 1.0) -> Array:
     difference of such on the FPU has. Returns float32 with at most 8 explicit mantissa bits. Largest relative error 3.1e-2 (measured).
     """
     floor = np.float32(_FAST_FLOOR / scale)
-    x = jnp.maximum(_bounded(x, scale), floor) if scale > 0 else jnp.minimum(_bounded(x, scale), floor)
+    x = (lax.max if scale > 0 else lax.min)(_bounded(x, scale), floor)
     high, low = _halves(_FAST_SLOPE * np.float32(scale))
-    index = _rounded_sum(x * high, x * low, _FAST_OFFSET)  # both products are exact
-    index = (jnp.clip(index, 0.0, 65535.0) + 0.5).astype(jnp.int32)  # signed: CPUs convert to unsigned one by one
-    return rounding.from_bits(index.astype(jnp.uint32) << 15)
+    index = _rounded_sum(lax.mul(x, high), lax.mul(x, low), _FAST_OFFSET)  # both products are exact
+    index = lax.add(_clipped(index, np.float32(0), np.float32(65535)), np.float32(0.5))
+    whole = lax.convert_element_type(index, jnp.int32)  # signed: CPUs convert to unsigned one by one
+    return rounding.from_bits(lax.shift_left(lax.convert_element_type(whole, jnp.uint32), np.uint32(15)))
 
 
 _LOG2_E = np.float32(1.4426950408889634)

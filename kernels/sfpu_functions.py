@@ -15,6 +15,7 @@ import numpy as np
 from jax import Array, lax
 
 from tt_jax.kernels import functions, numerics, rounding
+from tt_jax.kernels.broadcast import where
 from tt_jax.kernels.functions import flush_keeping_sign as _flushed
 from tt_jax.kernels.packer import to_dst
 
@@ -23,31 +24,35 @@ _Smooth = Callable[[Array], Array]
 
 def _multiply_add(a: Array | np.float32, b: Array | np.float32, c: Array | np.float32) -> Array:
     """a * b + c, rounded twice: the flush in between keeps the compiler from fusing the two."""
-    return _flushed(_flushed(jnp.asarray(a) * b) + c)
+    return _flushed(lax.add(_flushed(lax.mul(a, b)), c))
 
 
 def _polynomial(x: Array, *coefficients: float) -> Array:
     """Coefficients from the constant up, by Horner's rule."""
-    y = jnp.full_like(x, np.float32(coefficients[-1]))
-    for c in reversed(coefficients[:-1]):
-        y = _multiply_add(y, x, np.float32(c))
+    *rest, next_to_last, last = map(np.float32, coefficients)
+    y = _multiply_add(last, x, next_to_last)
+    for c in reversed(rest):
+        y = _multiply_add(y, x, c)
     return y
 
 
 def _table(x: Array, breaks: tuple[float, ...], values: tuple[float, ...]) -> Array:
     """The value of the segment that `x` is in: `len(breaks) + 1` values, each as the unit's 16-bit tables hold it."""
-    y = jnp.full_like(x, np.float32(np.float16(values[0])))
-    for bound, value in zip(breaks, values[1:], strict=True):
-        y = jnp.where(x >= bound, np.float32(np.float16(value)), y)
+    first, second, *rest = (np.float32(np.float16(value)) for value in values)
+    y = where(lax.ge(x, np.float32(breaks[0])), second, first)
+    for bound, value in zip(breaks[1:], rest, strict=True):
+        y = where(lax.ge(x, np.float32(bound)), value, y)
     return y
 
 
 def _power_of_two(t: Array) -> Array:
     """2 ** (t - 127) for `t` in [0, 255]: the exponent from t's whole part, the mantissa by a quadratic in its fraction."""
-    whole = jnp.floor(t)
-    fraction = jnp.floor((t - whole) * 2.0**23)
+    whole = lax.floor(t)
+    fraction = lax.floor(lax.mul(lax.sub(t, whole), np.float32(2.0**23)))
     p = _polynomial(fraction, 1.0017248, 7.839635491371155e-08, 4.791750143340323e-15)
-    return rounding.from_bits((rounding.bits(p) & 0x7F_FFFF) | (whole.astype(jnp.int32).astype(jnp.uint32) << 23))
+    exponent = lax.convert_element_type(lax.convert_element_type(whole, jnp.int32), jnp.uint32)
+    mantissa = lax.bitwise_and(rounding.bits(p), np.uint32(0x7F_FFFF))
+    return rounding.from_bits(lax.bitwise_or(mantissa, lax.shift_left(exponent, np.uint32(23))))
 
 
 def _reciprocal(x: Array, steps: int) -> Array:

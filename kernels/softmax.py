@@ -16,9 +16,11 @@ from collections.abc import Callable
 from functools import partial
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from tt_jax.kernels import numerics, rounding
+from tt_jax.kernels.broadcast import where
 from tt_jax.kernels.eltwise import aligned_sum, fpu_product, fpu_sum, operand
 from tt_jax.kernels.fidelity import A_USED, Fidelity, mask
 from tt_jax.kernels.packer import Float, pack, to_dst
@@ -46,7 +48,7 @@ def softmax(
     def exponential(difference: Callable[[Array, Array], Array], value: Array, top: Array) -> tuple[Array, Array]:
         value = operand(value, fp32_dest)
         if numeric_stable:
-            value = rounding.widen(to_dst(difference(value, -operand(top, fp32_dest)), fp32_dest))
+            value = rounding.widen(to_dst(difference(value, lax.neg(operand(top, fp32_dest))), fp32_dest))
         e = pack(exp(value, approximate, fp32_dest), between)
         if not fp32_dest or numerics.level() == "device":
             return e, row_sum(operand(e, fp32_dest), 1.0, fidelity, fp32_dest)
@@ -61,7 +63,7 @@ def softmax(
     e, total = lax.cond(ordinary, partial(exponential, aligned_sum), partial(exponential, fpu_sum), x, top)
     total = rounding.widen(to_dst(total, fp32_dest))
     # A row that sums to 0 is 0 whatever its inverse, and a finite one keeps its gradient finite.
-    inverse = operand(to_dst(reciprocal(jnp.where(total == 0, 1.0, total)), fp32_dest), fp32_dest)
+    inverse = operand(to_dst(reciprocal(where(lax.eq(total, np.float32(0)), np.float32(1), total)), fp32_dest), fp32_dest)
     return pack(fpu_product(operand(e, fp32_dest), inverse, fidelity, fp32_dest), dtype)
 
 

@@ -16,6 +16,7 @@ from jax import Array, lax
 
 from tt_jax.kernels import functions as f
 from tt_jax.kernels import rounding, sfpu, sfpu_functions
+from tt_jax.kernels.broadcast import where
 from tt_jax.kernels.materialize import in_memory
 from tt_jax.kernels.packer import to_dst
 
@@ -37,9 +38,11 @@ def number(x: Array, fp32_dest: bool) -> Array:
     The second is measured on most functions (exp, tanh, sigmoid, gelu, erf...) and assumed for the rest.
     """
     x = f.flush_keeping_sign(x)
+    if fp32_dest:
+        return x
     u = rounding.bits(x)
-    infinity = rounding.from_bits((u & rounding.SIGN) | rounding.EXPONENT)
-    return x if fp32_dest else jnp.where((u & rounding.MAGNITUDE) > rounding.EXPONENT, infinity, x)
+    infinity = rounding.from_bits(lax.bitwise_or(lax.bitwise_and(u, rounding.SIGN), rounding.EXPONENT))
+    return where(lax.gt(lax.bitwise_and(u, rounding.MAGNITUDE), rounding.EXPONENT), infinity, x)
 
 
 def _store(y: Array, fp32_dest: bool) -> Array:
