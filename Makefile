@@ -12,6 +12,7 @@ demo: $(VENV)/examples.stamp
 	$(BIN)/python examples/multi_head_attention.py
 	$(BIN)/python examples/sentence_embeddings.py --weights bfloat8_b
 	$(BIN)/tt-jax run examples/ttnn_attention.py
+	$(BIN)/python examples/mesh_attention.py --mesh 2x4 --sequence 128
 	$(BIN)/tt-jax plan examples/ttnn_attention.py --device n150,p150 --summary
 	$(BIN)/python examples/quantization_aware_training.py
 	$(BIN)/python examples/judge_numerics.py

@@ -116,14 +116,15 @@ def optimized(
     memory_config: tt.MemoryConfig = tt.L1_MEMORY_CONFIG,
     intermediate: tt.DataType = tt.bfloat8_b,
     deallocate: bool = True,
+    project: Callable[..., tuple[tt.MemoryState, tt.Tensor]] = tt.linear,
     step: Step = no_step,
 ) -> tuple[tt.MemoryState, tt.Tensor]:
     """`[batch, sequence, hidden]` -> the same shape, bfloat16 in `memory_config`; `attention_mask` is `[batch, 1, 1, sequence]`.
 
     Without `deallocate` every intermediate stays there too. `core_grid` is 8x8 by default. `intermediate` is the
-    dtype of all that lies between the inputs, the scores (bfloat16) and the output.
+    dtype of all that lies between the inputs, the scores (bfloat16) and the output. `project` makes the output of the joined heads.
     """
-    head_size = hidden_states.shape[-1] // num_heads
+    head_size = parameters.qkv_weight.shape[-1] // (3 * num_heads)
     program = dict(
         memory_config=memory_config,
         core_grid=core_grid or tt.CoreGrid(y=8, x=8),
@@ -159,7 +160,7 @@ def optimized(
     memory, joined = tt.transformer.concatenate_heads(memory, context, memory_config=memory_config)
     step("concatenate_heads", memory, joined)
     memory = free(memory, "context", context)
-    memory, output = tt.linear(memory, joined, p.output_weight, bias=p.output_bias, dtype=tt.bfloat16, **program)
+    memory, output = project(memory, joined, p.output_weight, bias=p.output_bias, dtype=tt.bfloat16, **program)
     step("linear_out", memory, output)
     memory = free(memory, "concat", joined)
     return memory, output

@@ -50,6 +50,17 @@ CUT = 2.0**-6
 
 ONE_CHIP = Split(1, 1)
 
+SHOWN = {
+    "linear_qkv": "qkv",
+    "split_heads key": "keys",
+    "matmul_qk": "scores",
+    "concatenate_heads": "context",
+    "product": "product",
+    "slice of the sum": "slice of the sum",
+    "linear_out": "output",
+}
+"""What is listed of the tensors on the way, by the step that makes it."""
+
 Values = NDArray[np.float64]
 
 
@@ -170,7 +181,7 @@ def compared(case: Case, alone: Case, **options: Any) -> Comparison:
     kept: dict[str, Any] = {}
     keep = lambda name, _, tensor: kept.update({name: tensor and tensor.array})
     _, output = case.program(case.memory, *case.arguments, step=keep)
-    chips, contexts = case.on_chips(output.array), case.on_chips(kept["context"])
+    chips, contexts = case.on_chips(output.array), case.on_chips(kept["concatenate_heads"])
     context = _along_batch(np.concatenate(list(contexts.swapaxes(0, 1)), -1))
     _, output = attention.optimized(alone.memory, *alone.arguments, step=keep, **options)
     one, one_context = (np.asarray(x, np.float64) for x in (output.array, kept["concatenate_heads"]))
@@ -203,7 +214,7 @@ def sizes(case: Case) -> Sizes:
         "biases, in DRAM": of(p.qkv_bias, p.output_bias),
         "input and mask, in DRAM": of(x, mask),
     }
-    keep = lambda name, _, tensor: tensors.update({name: of(tensor.spec)})
+    keep = lambda name, _, tensor: name in SHOWN and tensors.update({SHOWN[name]: of(tensor.spec)})
     plan = tt.plan(functools.partial(case.program, step=keep), *specs, memory=case.empty)
     if plan.error is not None:
         raise plan.error

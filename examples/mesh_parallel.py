@@ -5,10 +5,11 @@ chips needs one sum after attention, and one after an MLP. What lies between two
 """
 
 import argparse
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
-from attention import OptimizedParameters, Step, no_step, then_free
+from attention import OptimizedParameters, Step, no_step, optimized, then_free
 from numpy.typing import NDArray
 
 import tt_jax as tt
@@ -108,11 +109,8 @@ def attention(
     num_heads: int,
     split: Split,
     topology: tt.Topology = tt.Topology.Linear,
-    core_grid: tt.CoreGrid | None = None,
-    compute_kernel_config: tt.ComputeKernelConfig | None = None,
-    memory_config: tt.MemoryConfig = tt.L1_MEMORY_CONFIG,
-    intermediate: tt.DataType = tt.bfloat8_b,
     step: Step = no_step,
+    **options: Any,
 ) -> Result:
     """The tutorial's optimized attention, of which each chip of a row computes its share of the `num_heads` heads.
 
@@ -121,40 +119,8 @@ def attention(
         attention_mask: `[batch, 1, 1, sequence]`.
         parameters: the chip's: of `[hidden, 3 * hidden / columns]`, the queries, keys and values of its heads, and
             `[hidden / columns, hidden]`, with the slice of the bias.
+        options: of `optimized`.
     """
-    head_size = hidden_states.shape[-1] // num_heads
-    program = dict(
-        memory_config=memory_config,
-        core_grid=core_grid or tt.CoreGrid(y=8, x=8),
-        compute_kernel_config=compute_kernel_config,
-    )
-
-    p = parameters
-    memory, qkv = tt.linear(memory, hidden_states, p.qkv_weight, bias=p.qkv_bias, dtype=intermediate, **program)
-    step("qkv", memory, qkv)
-    memory, (query, key, value) = tt.transformer.split_query_key_value_and_split_heads(
-        memory, qkv, num_heads=num_heads // split.columns, memory_config=memory_config
-    )
-    memory = tt.deallocate(memory, qkv)
-    step("keys", memory, key)
-    memory, scores = then_free(tt.matmul(memory, query, key, dtype=tt.bfloat16, **program), query, key)
-    step("scores", memory, scores)
-    memory, probabilities = tt.transformer.attention_softmax_(
-        memory, scores, attention_mask=attention_mask, head_size=head_size
-    )
-    memory, context = then_free(tt.matmul(memory, probabilities, value, dtype=intermediate, **program), probabilities, value)
-    memory, joined = then_free(tt.transformer.concatenate_heads(memory, context, memory_config=memory_config), context)
-    step("context", memory, joined)
-    memory, output = summed_linear(
-        memory,
-        joined,
-        p.output_weight,
-        bias=p.output_bias,
-        split=split,
-        topology=topology,
-        step=step,
-        dtype=tt.bfloat16,
-        **program,
-    )
-    step("output", memory, output)
-    return tt.deallocate(memory, joined), output
+    project = functools.partial(summed_linear, split=split, topology=topology, step=step)
+    heads = num_heads // split.columns
+    return optimized(memory, hidden_states, attention_mask, parameters, num_heads=heads, project=project, step=step, **options)

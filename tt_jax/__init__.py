@@ -14,6 +14,7 @@ from importlib.metadata import version
 from tt_jax import experimental as experimental
 from tt_jax import kernels as kernels
 from tt_jax import model_preprocessing as model_preprocessing
+from tt_jax import processes as processes
 from tt_jax import transformer as transformer
 from tt_jax.activations import GeluVariant as GeluVariant
 from tt_jax.activations import SigmoidMode as SigmoidMode
