@@ -355,7 +355,7 @@ def test_the_memory_that_is_returned_is_where_the_plan_ends():
 
 
 def test_board_and_memory_agree():
-    with pytest.raises(tt.ArgumentError, match="`memory` is of p150, but `device` is n150"):
+    with pytest.raises(tt.ArgumentError, match="`memory` is of p150, but the plan is for n150"):
         tt.plan(layer, spec(32, 32), spec(32, 32), memory=tt.MemoryState.create(tt.P150), device="n150")
 
 

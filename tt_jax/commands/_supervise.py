@@ -102,7 +102,10 @@ class _Child:
                 events.put(_Event("finished", self.number))
 
     def _await_exit(self, events: _Events) -> None:
-        found = self._look(os.WEXITED)
+        try:
+            found = self._look(os.WEXITED)
+        except ChildProcessError:  # `close`, which nothing has to be told after, was faster
+            return
         events.put(_Event("exit", self.number, found.si_status if found.si_code == os.CLD_EXITED else -found.si_status))
 
     def _look(self, options: int) -> Any:
