@@ -101,7 +101,9 @@ def relative_error(y, exact):
     return np.linalg.norm(y - exact) / np.linalg.norm(exact)
 
 
-@pytest.mark.parametrize("length", [1, 29, 32])  # of the prompt; 6 tokens from row 29 on reach into the second tile
+@pytest.mark.parametrize(
+    "length", [pytest.param(1, marks=pytest.mark.slow), 29, 32]
+)  # of the prompt; 6 tokens from row 29 on reach into the second tile
 def test_reading_a_prompt_then_token_by_token_is_reading_it_all_in_float64(rng, length):
     prompt = list(rng.integers(CONFIG.vocabulary, size=length))
     tokens, scores = steps(prompt, 6, level="float32")

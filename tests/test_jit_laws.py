@@ -108,8 +108,9 @@ def _both(program, memory, tensors):
 
 
 CASES = [
-    *((program, "bf16", "fast") for program in (unary, binary)),
-    *(pytest.param(program, "bfp8", "fast", marks=pytest.mark.slow) for program in (unary, binary)),
+    (binary, "bf16", "fast"),
+    pytest.param(binary, "bfp8", "fast", marks=pytest.mark.slow),
+    *(pytest.param(unary, kind, "fast", marks=pytest.mark.slow) for kind in ("bf16", "bfp8")),
     (unary, "f32", "fast"),
     *((stages, kind, "fast") for kind in ("bf16", "f32")),
     *(

@@ -99,8 +99,13 @@ def layer(memory, x, w, b):
     return tt.deallocate(memory, n), r
 
 
-@MESHES
-@pytest.mark.parametrize("jitted", [False, True], ids=["eager", "jit"])
+@pytest.mark.parametrize(
+    ("shape", "jitted"),
+    [
+        *((shape, False) for shape in SHAPES),
+        *(pytest.param(shape, True, marks=() if shape == (2, 4) else pytest.mark.slow) for shape in SHAPES),
+    ],
+)
 def test_a_chips_share_is_what_a_board_computes(shape, jitted, rng):
     """The same program on one board, chip by chip: values, addresses, programs."""
     values = rng.normal(size=(8, 2, 32, 64)).astype(np.float32)

@@ -86,7 +86,7 @@ def test_the_program_cache_counts_a_program_once_for_all_levels(memory, cache):
     assert (cache.entries, cache.hits, cache.misses) == (1, 2, 1)
 
 
-@pytest.mark.parametrize("kind", ["bf16", "bfp8"])
+@pytest.mark.parametrize("kind", [pytest.param("bf16", marks=pytest.mark.slow), "bfp8"])
 def test_every_stage_of_the_optimized_attention_equals_the_device(memory, kind):
     """The stages as they were recorded: each works on what the one before returned here."""
     data, dtype, l1 = recorded("mha"), NAMES[kind], tt.L1_MEMORY_CONFIG
@@ -136,6 +136,7 @@ def test_composites_equal_the_device(memory, key):
     np.testing.assert_array_equal(values(tt.to_array(y)), data[key].reshape(y.shape))
 
 
+@pytest.mark.slow
 def test_jit_equals_eager_at_level_device(rng, memory):
     """The whole attention as one program and operation by operation, bit for bit."""
     inputs = arrays(rng)
