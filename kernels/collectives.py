@@ -22,7 +22,9 @@ class Group(NamedTuple):
 
 def gathered(x: Array, group: Group, dim: int) -> Array:
     """All chips' `x`, along `dim`."""
-    return x if group.size == 1 else lax.all_gather(x, group.axes, axis=dim, tiled=True)
+    if group.size == 1 or not x.shape[dim]:
+        return x
+    return lax.all_gather(x, group.axes, axis=dim, tiled=True)
 
 
 def stacked(x: Array, group: Group) -> Array:

@@ -289,3 +289,10 @@ def test_what_does_not_fit_leaves_the_memory_as_it_was(rng):
     with pytest.raises(tt.OutOfMemoryError, match="all_reduce"):
         tt.all_reduce(full, x)
     assert full.is_live(x.buffer)
+
+
+def test_tensors_without_elements():
+    memory, x = tt.zeros(tt.MemoryState.create(tt.N150, mesh=(2, 4)), (2, 0, 32), tt.bfloat16, TILE)
+    assert tt.all_gather(memory, x, 1)[1].shape == (2, 0, 32)
+    assert tt.all_gather(memory, x, 0)[1].shape == (16, 0, 32)
+    assert tt.all_reduce(memory, x)[1].shape == (2, 0, 32)

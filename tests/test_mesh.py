@@ -204,6 +204,10 @@ def test_boards_on_a_mesh():
         (lambda: tt.Mesh((2, 2, 2)), tt.NotModelledError, "3 dimensions"),
         (lambda: tt.Mesh((2, 2), (0, 1, 2)), tt.ArgumentError, "needs 4 different chips"),
         (lambda: tt.Mesh((2, 1), (1, 1)), tt.ArgumentError, "needs 2 different chips"),
+        (lambda: tt.Mesh((2,), (-1, 0)), tt.ArgumentError, "different chips"),
+        (lambda: tt.MemoryState.create(tt.N150, mesh=8), tt.ArgumentError, r"such as \(2, 4\)"),
+        (lambda: tt.MeshComposerConfig(0), tt.ArgumentError, "one for each axis"),
+        (lambda: tt.MeshMapperConfig(tt.PlacementShard(0)), tt.ArgumentError, "one for each axis"),
         (lambda: tt.Mesh.parse("2 by 4"), tt.ArgumentError, "such as 2x4"),
         (lambda: tt.Mesh.parse("0x4"), tt.ArgumentError, "such as 2x4"),
         (lambda: tt.Mesh((16, 16)).devices, tt.TTError, r"needs 256 JAX devices, and there are 8 .*--chips 256"),
@@ -276,3 +280,11 @@ def test_tensors_of_different_meshes_are_told():
                     tt.add(memory, x, y)
                 with pytest.raises(tt.ArgumentError, match="of another mesh|on different chips"):
                     tt.relu(memory, y)
+
+
+def test_a_mesh_that_comes_too_late_for_its_threads_is_told(monkeypatch):
+    monkeypatch.delenv("PJRT_NPROC")
+    monkeypatch.delenv("NPROC", raising=False)
+    jax.devices()
+    with pytest.warns(RuntimeWarning, match="JAX started before .* set PJRT_NPROC=32"):
+        tt.MemoryState.create(tt.N150, mesh=(2, 4))

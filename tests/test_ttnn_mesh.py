@@ -349,6 +349,11 @@ def test_a_trace_on_a_mesh(device, rng):
             "from_torch",
         ),
         (lambda d, x: ttnn.all_to_all_dispatch(x), tt.NotModelledError, "all_gather"),
+        (lambda d, x: ttnn.zeros((8, 8), device=d, mesh_mapper="x"), tt.ArgumentError, "must be made by ttnn"),
+        (lambda d, x: ttnn.aggregate_as_tensor([x] * 8, d), tt.ArgumentError, "already"),
+        (lambda d, x: ttnn.open_mesh_device((1, 2), offset=(1, 0)), tt.ArgumentError, "single row"),
+        (lambda d, x: d.get_device_id((-1, -1)), tt.ArgumentError, "not in a mesh"),
+        (lambda d, x: d.get_device_id((1,)), tt.ArgumentError, "not in a mesh"),
         (lambda d, x: ttnn.get_device_tensors(3), tt.ArgumentError, "ttnn.Tensor"),
         (lambda d, x: ttnn.aggregate_as_tensor([]), tt.ArgumentError, "one or more"),
         (lambda d, x: ttnn.aggregate_as_tensor(ttnn.get_device_tensors(x)[:3], d), tt.ArgumentError, "one for each"),
@@ -381,3 +386,116 @@ def test_a_mapper_of_another_mesh(device):
     with pytest.raises(tt.ArgumentError, match=r"for a mesh of shape \(1, 8\)"):
         put(np.zeros((8, 32)), device, ttnn.ShardTensorToMesh(other, dim=0))
     ttnn.close_mesh_device(other)
+
+
+@pytest.mark.parametrize("dims", [(0, None), (None, 0), (0, 1), (1, 0)])
+def test_a_file_is_of_one_way_to_spread(device, rng, tmp_path, dims):
+    """Chips may get parts of one shape, and others."""
+    square = device.create_submesh((2, 2))
+    values = values_of(rng, 32, 32)
+    for other in ((0, None), (None, 0), (0, 1), (1, 0)):
+        mapper = ttnn.ShardTensor2dMesh(square, (2, 2), other)
+        ttnn.as_tensor(values, ttnn.float32, device=square, mesh_mapper=mapper, cache_file_name=tmp_path / "w")
+    mapper = ttnn.ShardTensor2dMesh(square, (2, 2), dims)
+    read = ttnn.as_tensor(values, ttnn.float32, device=square, mesh_mapper=mapper, cache_file_name=tmp_path / "w")
+    made = ttnn.from_numpy(values, ttnn.float32, device=square, mesh_mapper=mapper)
+    for a, b in zip(ttnn.get_device_tensors(read), ttnn.get_device_tensors(made), strict=True):
+        np.testing.assert_array_equal(ttnn.to_numpy(a), ttnn.to_numpy(b))
+    config = ttnn.as_tensor(values, ttnn.float32, device=square, mesh_mapper=mapper.config, cache_file_name=tmp_path / "w")
+    assert config.shape == made.shape
+    with ttnn.distribute(ttnn.ReplicateTensorToMesh(square)):
+        for _ in range(2):
+            whole = ttnn.as_tensor(values, ttnn.float32, device=square, cache_file_name=tmp_path / "v")
+            assert whole.shape == (32, 32)
+    assert ttnn.load_tensor(next(tmp_path.glob("v*"))).shape == (32, 32)
+
+
+def test_convolutions_take_weights_from_the_host(device, rng):
+    values, weight = values_of(rng, 1, 8, 8, 32) / 16, values_of(rng, 32, 32, 3, 3) / 16
+
+    def run(device):
+        x = ttnn.from_numpy(values.reshape(1, 1, 64, 32), ttnn.bfloat16, device=device)
+        w = ttnn.from_numpy(weight, ttnn.bfloat16)
+        y = ttnn.conv2d(
+            input_tensor=x,
+            weight_tensor=w,
+            device=device,
+            in_channels=32,
+            out_channels=32,
+            batch_size=1,
+            input_height=8,
+            input_width=8,
+            kernel_size=(3, 3),
+            stride=(1, 1),
+            padding=(1, 1),
+        )
+        return [ttnn.to_numpy(part) for part in ttnn.get_device_tensors(y)]
+
+    board = ttnn.open_device(device_id=77)
+    (expected,) = run(board)
+    ttnn.close_device(board)
+    for part in run(device):
+        np.testing.assert_array_equal(part, expected)
+
+
+def test_host_tensors_go_to_a_mesh_that_computes_nothing(device):
+    device = ttnn.open_mesh_device((4, 8), compute=False)
+    host = ttnn.from_numpy(np.ones((32, 32), np.float32), ttnn.bfloat16, layout=TILE)
+    x = ttnn.to_device(host, device)
+    assert x.shape == (32, 32) and len(ttnn.get_device_tensors(x)) == 32
+    assert ttnn.aggregate_as_tensor([host] * 32, device).shape == (32, 32)
+    plan = tt.plan(lambda x: ttnn.add(x, ttnn.to_device(host, x.device())), x.spec, mesh=(4, 8))
+    assert plan.fits and plan.programs == 1
+    ttnn.close_mesh_device(device)
+
+
+def test_what_has_one_memory_has_no_submeshes():
+    spec = tt.TensorSpec((32, 32), tt.bfloat16, TILE)
+    for call in (lambda x: x.device().create_submesh((2, 2)), lambda x: x.device().reshape((8, 4))):
+        with pytest.raises(tt.NotModelledError, match="one memory"):
+            tt.plan(call, spec, mesh=(4, 8))
+    with pytest.raises(tt.ArgumentError, match="no values to take apart"):
+        tt.plan(lambda x: ttnn.get_device_tensors(x), spec, mesh=(2, 4))
+
+
+def test_bounds_of_slices_are_read_from_one_chip(device, rng):
+    values = values_of(rng, 64, 64)
+    x = put(values, device)
+    starts, ends = (ttnn.from_numpy(np.array(v, np.int32), device=device) for v in ((0, 32), (32, 64)))
+    part = ttnn.get_device_tensors(ttnn.slice(x, starts, ends))[5]
+    np.testing.assert_array_equal(ttnn.to_numpy(part).astype(np.float32), values[:32, 32:])
+
+
+def test_from_a_mesh_to_a_host_tensor(device, rng):
+    values = values_of(rng, 8, 32, 32)
+    x = put(values, device, ttnn.ShardTensorToMesh(device, dim=0))
+    host = ttnn.allocate_tensor_on_host((1, 32, 32), ttnn.bfloat16, TILE)
+    ttnn.copy_device_to_host_tensor(x, host)
+    got = ttnn.to_numpy(host, mesh_composer=ttnn.ConcatMeshToTensor(device, dim=0))
+    np.testing.assert_array_equal(got.astype(np.float32), values)
+    like = ttnn.zeros_like(host)
+    assert ttnn.to_numpy(like, mesh_composer=ttnn.ConcatMeshToTensor(device, dim=0)).shape == (8, 32, 32)
+
+
+def test_a_board_beside_a_mesh(device):
+    assert device.id() == 0
+    board = ttnn.open_mesh_device((1, 1))
+    assert board is not device and board.get_num_devices() == 1
+    ttnn.close_device(board)
+
+
+def test_a_spec_goes_with_the_whole_or_a_chips_part(device):
+    values = np.zeros((8, 32), np.float32)
+    mapper = ttnn.ShardTensorToMesh(device, dim=0)
+    for shape in ((8, 32), (1, 32)):
+        spec = ttnn.TensorSpec(shape, ttnn.bfloat16, TILE)
+        assert ttnn.from_torch(values, spec=spec, device=device, mesh_mapper=mapper).shape == (1, 32)
+    with pytest.raises(tt.ArgumentError, match="that of `spec`"):
+        spec = ttnn.TensorSpec((3, 3), ttnn.bfloat16, TILE)
+        ttnn.from_torch(values, spec=spec, device=device, mesh_mapper=mapper)
+
+
+def test_comparison_mode_takes_one_chip(device, rng):
+    x = put(values_of(rng, 32, 32), device)
+    with ttnn.manage_config("enable_comparison_mode", True), pytest.raises(tt.NotModelledError, match="one chip"):
+        ttnn.add(x, x)

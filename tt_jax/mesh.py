@@ -11,6 +11,7 @@ import functools
 import math
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -68,7 +69,7 @@ class Mesh:
             raise NotModelledError(f"a mesh of {len(shape)} dimensions, {shape}, is not modelled: at most {_AXES_MODELLED} are")
         object.__setattr__(self, "shape", tuple(map(int, shape)))
         chips = tuple(map(int, self.chips)) or tuple(range(math.prod(shape)))
-        if len(set(chips)) != math.prod(shape) or len(chips) != math.prod(shape):
+        if len(set(chips)) != math.prod(shape) or len(chips) != math.prod(shape) or min(chips) < 0:
             raise ArgumentError(f"a mesh of shape {shape} needs {math.prod(shape)} different chips, got {chips}")
         object.__setattr__(self, "chips", chips)
 
@@ -196,8 +197,28 @@ def reserve_threads(chips: int) -> None:
     where programs queue behind it, those of some devices may find no thread, and all wait for ever (measured, jax 0.10.2, 2 cores: with 8
     devices 9 and 12 threads hang, 16 do not). Unless the environment says how many, by XLA's variables.
     """
-    if chips > 1 and "NPROC" not in os.environ:
-        os.environ.setdefault("PJRT_NPROC", str(_THREADS_PER_CHIP * chips))
+    if chips < 2 or "NPROC" in os.environ or "PJRT_NPROC" in os.environ:
+        return
+    os.environ["PJRT_NPROC"] = str(_THREADS_PER_CHIP * chips)
+    if _has_started():
+        warnings.warn(
+            f"JAX started before a mesh was asked for, without threads for its {chips} chips: programs in which they exchange data may "
+            "wait for ever where many are queued. Open the mesh before anything is computed, or set "
+            f"PJRT_NPROC={_THREADS_PER_CHIP * chips}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def _has_started() -> bool:
+    """Whether JAX has devices already, of which some play chips on the CPU."""
+    number = jax.config.jax_num_cpu_devices  # type: ignore[attr-defined]
+    try:
+        jax.config.update("jax_num_cpu_devices", max(number, 0) + 1)  # which it refuses once it has started
+    except RuntimeError:
+        return jax.default_backend() == "cpu"
+    jax.config.update("jax_num_cpu_devices", number)
+    return False
 
 
 def require_devices(mesh: Mesh) -> None:
@@ -221,4 +242,8 @@ def read(array: Array) -> np.ndarray:
 
 def mesh_of(value: "Mesh | Sequence[int] | None") -> Mesh | None:
     """`value` as a mesh: a shape is one of the first JAX devices."""
-    return value if value is None or isinstance(value, Mesh) else Mesh(tuple(value))
+    if value is None or isinstance(value, Mesh):
+        return value
+    if not isinstance(value, Sequence):
+        raise ArgumentError(f"a mesh has rows and columns, such as (2, 4); got {value!r}")
+    return Mesh(tuple(value))

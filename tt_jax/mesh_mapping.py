@@ -32,6 +32,13 @@ class PlacementReplicate:
 Placement = PlacementShard | PlacementReplicate
 
 
+def _tuple(operation: str, values: Any, what: str) -> tuple[Any, ...]:
+    try:
+        return tuple(values)
+    except TypeError:
+        raise ArgumentError(f"{operation}: {what} must be a list, one for each axis of the mesh; got {values!r}") from None
+
+
 def _shape_on(
     operation: str, mesh_shape: tuple[int, ...], override: tuple[int, ...] | None, count: int, what: str
 ) -> tuple[int, ...]:
@@ -67,7 +74,7 @@ class MeshMapperConfig:
     mesh_shape_override: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        placements = tuple(self.placements)
+        placements = _tuple("MeshMapperConfig", self.placements, "placements")
         for placement in placements:
             if not isinstance(placement, Placement):
                 raise ArgumentError(
@@ -80,6 +87,13 @@ class MeshMapperConfig:
     def __repr__(self) -> str:
         override = "" if self.mesh_shape_override is None else f", mesh_shape_override={self.mesh_shape_override}"
         return f"MeshMapperConfig({list(self.placements)}{override})"
+
+    @property
+    def name(self) -> str:
+        """It, in letters, digits and underscores."""
+        placements = [f"shard{p.dim}" if isinstance(p, PlacementShard) else "replicate" for p in self.placements]
+        counted = [] if self.mesh_shape_override is None else ["over", "x".join(map(str, self.mesh_shape_override))]
+        return "_".join([*placements, *counted]).replace("-", "m")
 
     @property
     def is_replicating(self) -> bool:
@@ -133,7 +147,7 @@ class MeshComposerConfig:
     mesh_shape_override: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "dims", tuple(self.dims))
+        object.__setattr__(self, "dims", _tuple("MeshComposerConfig", self.dims, "dims"))
         if self.mesh_shape_override is not None:
             object.__setattr__(self, "mesh_shape_override", tuple(self.mesh_shape_override))
 

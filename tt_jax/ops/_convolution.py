@@ -19,6 +19,7 @@ from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import MemoryState
 from tt_jax.ops._arguments import require_dtype, require_flags, require_integer, require_options
 from tt_jax.ops._window import require_padding, require_pair
+from tt_jax.ops.creation import everywhere
 from tt_jax.program import abstract, place
 from tt_jax.tensor import Tensor, TensorSpec
 
@@ -118,8 +119,8 @@ def _prepared(
     memory, buffer = place(memory, spec, geometry.name)
     if isinstance(source.array, jax.ShapeDtypeStruct):
         array: Any = abstract(memory.device, spec)
-    elif memory.mesh is None:
-        array = values(source.array, geometry, spec.dtype)
+    elif memory.mesh is None or source.array.ndim == len(source.shape):  # from the host: the same for all chips
+        array = everywhere(memory, values(source.array, geometry, spec.dtype))
     else:
         array = memory.mesh.spread(lambda x: (values(x, geometry, spec.dtype),), [True])(source.array)[0]
     return memory, Tensor(array, spec, buffer)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from tt_jax.dtypes import DataType
@@ -354,13 +355,13 @@ def _place(operation: str, argument: str, memory: MemoryState, coordinate: Any, 
             f"{operation}: `{argument}` must be a coordinate in a mesh of shape {mesh.shape}, got {coordinate!r}"
         )
     for at, size in zip(coordinate, mesh.shape, strict=True):
-        if not isinstance(at, int) or not 0 <= at < size:
+        if not isinstance(at, int | np.integer) or not 0 <= at < size:
             raise ArgumentError(f"{operation}: `{argument}` {tuple(coordinate)} is not in a mesh of shape {mesh.shape}")
     if cluster_axis is not None:
         return int(coordinate[cluster_axis])
     place = 0
     for at, size in zip(coordinate, mesh.shape, strict=True):
-        place = place * size + at
+        place = place * size + int(at)
     return place
 
 

@@ -1,18 +1,19 @@
 """Parts of a tensor: slice and what ttnn derives from it, Python's brackets included."""
 
 import builtins
+import math
 from collections.abc import Sequence
 from types import EllipsisType
 from typing import Any
 
 import jax
-import numpy as np
 from jax import Array
 
 from tt_jax.dtypes import DataType, bfloat8_b
 from tt_jax.errors import ArgumentError, NotModelledError
 from tt_jax.layout import TILE_SIZE, Layout
 from tt_jax.memory import MemoryConfig, MemoryState
+from tt_jax.mesh import read
 from tt_jax.ops._arguments import normalize_dim, require_integer, require_integers
 from tt_jax.ops._movement import chain, movement, run, supports, target
 from tt_jax.ops._movement_footprint import slice_footprint
@@ -42,7 +43,7 @@ def _corner(argument: str, values: Any, sizes: tuple[int, ...]) -> tuple[int, ..
     if type(values) is Tensor:
         if isinstance(values.array, jax.ShapeDtypeStruct | jax.core.Tracer):
             raise NotModelledError(f"slice: `{argument}` is a tensor without values here; pass a list of integers")
-        values = np.asarray(values.array).reshape(-1).tolist()
+        values = read(values.array).reshape(-1)[: math.prod(values.shape)].tolist()  # of a mesh, the first chip's
     integers = require_integers("slice", argument, values)
     if len(integers) != len(sizes):
         raise ArgumentError(f"slice: `{argument}` has {len(integers)} entries for {len(sizes)} dimensions; pass one each")

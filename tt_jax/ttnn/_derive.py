@@ -19,6 +19,7 @@ from tt_jax.context import Context, active
 from tt_jax.devices import N150
 from tt_jax.errors import ArgumentError, NotModelledError, TTError
 from tt_jax.memory import MemoryState
+from tt_jax.mesh_mapping import MeshMapperConfig
 from tt_jax.origins import Origins
 from tt_jax.program_cache import ProgramCache
 from tt_jax.ttnn._storage import Storage
@@ -245,9 +246,16 @@ def _run_on_host(
         raise ArgumentError(
             f"{name}: it needs tensors on a device, and its inputs are {found}; use ttnn.to_device(tensor, device)"
         )
-    first = inputs.handles[0]._functional()
-    _, result = on_host(function, *args, lead=first.array.shape[: len(first.array.shape) - len(first.shape)], **kwargs)
+    _, result = on_host(function, *args, lead=_lead(inputs), **kwargs)
     return _handles(None, result, inputs.handles)
+
+
+def _lead(inputs: _Inputs) -> tuple[int, ...]:
+    """The shape of the mesh for whose chips host tensors are; empty for one."""
+    if not inputs.handles:
+        return ()
+    first = inputs.handles[0]._functional()
+    return tuple(first.array.shape[: len(first.array.shape) - len(first.shape)])
 
 
 def on_host(function: Callable[..., Any], *args: Any, lead: tuple[int, ...] = (), **kwargs: Any) -> Any:
@@ -312,8 +320,13 @@ def derive_creation(
     return dress(call, function, name, positional)
 
 
-def _replicates(mesh_mapper: Any) -> bool:
-    return mesh_mapper is None or getattr(mesh_mapper, "config", mesh_mapper).is_replicating
+def _replicates(name: str, mesh_mapper: Any) -> bool:
+    config = getattr(mesh_mapper, "config", mesh_mapper)
+    if not isinstance(config, MeshMapperConfig | None):
+        raise ArgumentError(
+            f"{name}: `mesh_mapper` must be made by ttnn, such as ReplicateTensorToMesh(device), got {mesh_mapper!r}"
+        )
+    return config is None or config.is_replicating
 
 
 def create(
@@ -337,14 +350,14 @@ def create(
     if traits.seeded:
         given = _with_seed(given)
     device = given.pop("device", None)
-    if not _replicates(given.pop("mesh_mapper", None)):
+    if not _replicates(name, given.pop("mesh_mapper", None)):
         raise NotModelledError(f"{name}: a `mesh_mapper` that shards is not modelled here: make the tensor with from_torch")
     inputs = _Inputs(name)
     given = inputs.named({key: value for key, value in given.items() if value is not None})
     device = require_device(name, device) if device is not None else inputs.device
     if device is None:
         given.pop("memory_config", None)
-        _, result = on_host(function, **given)
+        _, result = on_host(function, lead=_lead(inputs), **given)
         return _handles(None, result, [])
     device.require_open()
     token = active.set(device.context)

@@ -10,13 +10,19 @@ from contextlib import contextmanager
 from typing import Any
 
 import tt_jax.ttnn as ttnn
+from tt_jax.errors import NotModelledError
 from tt_jax.ttnn import hooks
 from tt_jax.ttnn._derive import interceptors
+from tt_jax.ttnn.tensor import tensors_in
 
 
 def _comparison(operation: Any, args: Any, kwargs: Any, proceed: Callable[..., Any]) -> Any:
     if not ttnn.CONFIG.enable_comparison_mode:
         return proceed(args, kwargs)
+    if any(x._storage.device is not None and x._storage.device.mesh.size > 1 for x in tensors_in((args, kwargs))):
+        raise NotModelledError(
+            "comparison mode compares the tensors of one chip: switch CONFIG.enable_comparison_mode off on a mesh"
+        )
     return hooks.compare(operation, args, kwargs, proceed, ttnn.CONFIG)
 
 

@@ -14,14 +14,13 @@ from tt_jax.dtypes import DataType, default_dtype, float32
 from tt_jax.errors import ArgumentError, NotModelledError
 from tt_jax.layout import Layout
 from tt_jax.memory import DRAM_MEMORY_CONFIG, MemoryConfig
-from tt_jax.mesh import Mesh, read
-from tt_jax.mesh_mapping import MeshMapperConfig
+from tt_jax.mesh import read
 from tt_jax.ops.creation import from_array
 from tt_jax.tensor import TensorSpec
 from tt_jax.tile import DEFAULT_TILE, Tile
 from tt_jax.ttnn._derive import on_host, trace_error
 from tt_jax.ttnn.device import Device, require_device
-from tt_jax.ttnn.mesh import composer_for, lead_of, mapping_for
+from tt_jax.ttnn.mesh import TensorToMesh, composer_for, lead_of, mapping_for
 from tt_jax.ttnn.placement import only_scheduling, place
 from tt_jax.ttnn.tensor import Tensor, host_tensor
 
@@ -98,15 +97,18 @@ def _from_source(
     del pad_value  # the padding is never read: kernels see the logical shape
     config = memory_config if memory_config is not None else DRAM_MEMORY_CONFIG
     mapping = mapping_for(operation, mesh_mapper, device)
-    shape, source = (tuple(source.shape), source) if mapping is None else _split(operation, source, *mapping, device is None)
+    shape: tuple[int, ...] = tuple(source.shape)
+    if mapping is not None:
+        shape, source = _split(operation, source, mapping, device is None)
     spec = TensorSpec(shape, dtype, layout, config, tile if tile is not None else DEFAULT_TILE)
     _, tensor = on_host(from_array, source, dtype=dtype, layout=layout)
     return host_tensor(tensor.array, spec) if device is None else place(device, tensor.array, spec, operation)
 
 
-def _split(operation: str, source: Any, config: MeshMapperConfig, mesh: Mesh, on_host: bool) -> tuple[tuple[int, ...], Any]:
+def _split(operation: str, source: Any, mapping: TensorToMesh, on_host: bool) -> tuple[tuple[int, ...], Any]:
     """The shape that each chip gets of `source`, and all parts `[*mesh.lead, *shape]`; `source` itself where all get the same of it
     on a device."""
+    config, mesh = mapping.config, mapping.mesh
     shape, part = config.split(operation, tuple(source.shape), mesh)
     if not mesh.lead or (config.is_replicating and not on_host):
         return shape, source
@@ -151,7 +153,9 @@ def from_torch(
         raise NotModelledError("from_torch: `enable_bfloat_opt` (a search for better exponents) is not modelled")
     if spec is not None:
         dtype, layout, memory_config, tile = spec.dtype, spec.layout, spec.memory_config, spec.tile
-        if mesh_mapper is None and tuple(tensor.shape) != spec.shape:
+        mapping = mapping_for("from_torch", mesh_mapper, device)
+        own = None if mapping is None else mapping.config.split("from_torch", tuple(tensor.shape), mapping.mesh)[0]
+        if spec.shape not in (tuple(tensor.shape), own):
             raise ArgumentError(f"from_torch: the source's shape is {tuple(tensor.shape)}, that of `spec` {spec.shape}")
     source = tensor if isinstance(tensor, Tracer) else _as_source("from_torch", tensor)
     return _from_source("from_torch", source, dtype, layout, device, memory_config, pad_value, tile, mesh_mapper)

@@ -160,7 +160,6 @@ def open_mesh_device(
     *,
     worker_l1_size: int = DEFAULT_WORKER_L1_SIZE,
     compute: bool | None = None,
-    **options: Any,
 ) -> Device:
     """A mesh of as many chips as `mesh_shape` has places, each played by a JAX device; one row of all by default.
 
@@ -172,7 +171,9 @@ def open_mesh_device(
         TTError: JAX has fewer devices and has started already: virtual ones must be asked for before (`tt-jax run --chips N`).
     """
     shape = MeshShape((1, get_num_devices()) if mesh_shape is None else mesh_shape)
-    start = 0 if offset is None else int(tuple(offset)[-1])
+    *above, start = (0,) if offset is None else tuple(offset)
+    if any(above):
+        raise ArgumentError(f"open_mesh_device: `offset` {tuple(offset)} counts chips in a single row of all: (0, first chip)")
     chips = tuple(physical_device_ids) or tuple(range(start, start + shape.mesh_size()))
     sizes: dict[str, Any] = {
         "l1_small_size": l1_small_size,
@@ -180,7 +181,8 @@ def open_mesh_device(
         "worker_l1_size": worker_l1_size,
     }
     if shape.mesh_size() == 1:
-        return open_device(device_id=chips[0], compute=compute, **sizes)
+        taken = chips[0] in opened and opened[chips[0]].get_num_devices() > 1  # the number of a mesh
+        return open_device(device_id=free_id() if taken else chips[0], compute=compute, **sizes)
     mesh = Mesh(tuple(shape), chips)
     profile = profile_from_environment().on(mesh)
     computes = _computes(compute)

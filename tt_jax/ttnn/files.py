@@ -21,7 +21,7 @@ from tt_jax.tensor import TensorSpec
 from tt_jax.tile import Tile
 from tt_jax.ttnn.conversion import from_torch, values
 from tt_jax.ttnn.device import Device
-from tt_jax.ttnn.mesh import lead_of, mapping_for
+from tt_jax.ttnn.mesh import TensorToMesh, distribute, lead_of, mapping_for
 from tt_jax.ttnn.placement import to_device
 from tt_jax.ttnn.tensor import Tensor, host_tensor
 
@@ -45,7 +45,12 @@ def dump_tensor(
     spec = tensor.spec
     array: Any = tensor._functional().array
     lead = lead_of(array, spec.shape)
-    array = read(array) if lead and not isinstance(array, jax.ShapeDtypeStruct) else np.array(values("dump_tensor", tensor))
+    if not lead:
+        array = np.array(values("dump_tensor", tensor))
+    elif isinstance(array, jax.ShapeDtypeStruct):
+        array = np.zeros(array.shape, array.dtype)
+    else:
+        array = read(array)
     header = {
         "format": _FORMAT,
         "shape": list(spec.shape),
@@ -103,8 +108,8 @@ def as_tensor(
 ) -> Tensor:
     """As `from_torch`, through a file: written beside `cache_file_name` the first time, read from there after that.
 
-    The file's name carries dtype and layout. `preprocess` runs on the source before the conversion. Block floats are TILE
-    whatever `layout` says.
+    The file's name carries dtype and layout, and how the tensor is spread over a mesh. `preprocess` runs on the source before the
+    conversion. Block floats are TILE whatever `layout` says.
     """
     source = preprocess(tensor) if preprocess is not None else tensor
     if dtype is not None and dtype.is_block_float:
@@ -114,22 +119,23 @@ def as_tensor(
         return made  # type: ignore[return-value]
     dtype_name = dtype.name if dtype is not None else "None"
     layout_name = layout.name if layout is not None else "None"
-    path = pathlib.Path(f"{cache_file_name}_dtype_{dtype_name}_layout_{layout_name}.tensorbin")
+    name = f"{cache_file_name}_dtype_{dtype_name}_layout_{layout_name}"
     shape: tuple[int, ...] = tuple(source.shape)
     lead: tuple[int, ...] = ()
-    if mapping := mapping_for("as_tensor", mesh_mapper, device):
-        config, mesh = mapping
-        shape, _ = config.split("as_tensor", shape, mesh)
-        if config.is_replicating:
-            mesh_mapper = None  # one copy in the file will do
-        else:
-            lead = mesh.lead
+    spread: TensorToMesh | None = None  # of what all chips share one copy in the file will do
+    mapping = mapping_for("as_tensor", mesh_mapper, device)
+    if mapping is not None and not mapping.config.is_replicating:
+        spread, lead = mapping, mapping.mesh.lead
+        shape, _ = mapping.config.split("as_tensor", shape, mapping.mesh)
+        name += f"_mesh_{mapping.mesh}_{mapping.config.name}"
+    path = pathlib.Path(f"{name}.tensorbin")
     if path.exists():
         cached = load_tensor(path)
         if cached.shape == shape and lead_of(cached._functional().array, shape) == lead:
             placement = memory_config if memory_config is not None else DRAM_MEMORY_CONFIG  # not where it once was
             return cached if device is None else to_device(cached, device, memory_config=placement)
-    host = from_torch(source, dtype, layout=layout, memory_config=memory_config, mesh_mapper=mesh_mapper)
+    with distribute(spread):
+        host = from_torch(source, dtype, layout=layout, memory_config=memory_config)
     assert host is not None
     path.parent.mkdir(parents=True, exist_ok=True)
     dump_tensor(path, host)

@@ -12,6 +12,7 @@ import numpy as np
 
 from tt_jax import mesh_mapping
 from tt_jax import tensor as core
+from tt_jax.context import active
 from tt_jax.errors import ArgumentError
 from tt_jax.mesh import Mesh, read
 from tt_jax.mesh import Topology as Topology
@@ -26,7 +27,7 @@ from tt_jax.ttnn.tensor import Tensor, host_tensor
 
 
 class FabricConfig(enum.Enum):
-    """Which fabric connects devices. One device has none."""
+    """Which fabric connects devices: names only (`set_fabric_config`)."""
 
     DISABLED = 0
     FABRIC_1D_NEIGHBOR_EXCHANGE = 1
@@ -134,7 +135,7 @@ _distribution: ContextVar[TensorToMesh | MeshToTensor | None] = ContextVar("dist
 
 
 @contextmanager
-def distribute(mapping: TensorToMesh | MeshToTensor) -> Iterator[None]:
+def distribute(mapping: TensorToMesh | MeshToTensor | None) -> Iterator[None]:
     """A block in which `from_torch` spreads (or `to_torch` gathers) as `mapping` says, where no other is given."""
     token = _distribution.set(mapping)
     try:
@@ -143,7 +144,7 @@ def distribute(mapping: TensorToMesh | MeshToTensor) -> Iterator[None]:
         _distribution.reset(token)
 
 
-def mapping_for(operation: str, mesh_mapper: Any, device: Device | None) -> tuple[MeshMapperConfig, Mesh] | None:
+def mapping_for(operation: str, mesh_mapper: Any, device: Device | None) -> TensorToMesh | None:
     """How a tensor is spread, and over which mesh; None for whole on every chip. Raises ArgumentError for another mesh's mapper."""
     if mesh_mapper is None:
         default = _distribution.get()
@@ -153,7 +154,7 @@ def mapping_for(operation: str, mesh_mapper: Any, device: Device | None) -> tupl
     if isinstance(mesh_mapper, MeshMapperConfig):
         if device is None:
             raise ArgumentError(f"{operation}: a MeshMapperConfig needs a device; create_mesh_mapper(device, config) names one")
-        return mesh_mapper, device.mesh
+        return TensorToMesh(device, mesh_mapper)
     if not isinstance(mesh_mapper, TensorToMesh):
         raise ArgumentError(
             f"{operation}: `mesh_mapper` must be made by ttnn, such as ShardTensorToMesh(device, dim=0), got {mesh_mapper!r}"
@@ -162,7 +163,7 @@ def mapping_for(operation: str, mesh_mapper: Any, device: Device | None) -> tupl
         raise ArgumentError(
             f"{operation}: `mesh_mapper` is for a mesh of shape {mesh_mapper.mesh.shape}, and the device is {device!r}: make one for it"
         )
-    return mesh_mapper.config, mesh_mapper.mesh
+    return mesh_mapper
 
 
 def composer_for(operation: str, mesh_composer: Any) -> MeshComposerConfig | None:
@@ -185,17 +186,19 @@ def lead_of(array: Any, shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def spread(operation: str, device: Device, array: Any, shape: tuple[int, ...]) -> Any:
-    """`array`, of tensors of `shape`, on the chips of `device`: what each has, or the same for all.
+    """`array`, of tensors of `shape`, on the chips of `device`: what each has, or the same for all. One that computes nothing has none.
 
     Raises ArgumentError for what was spread over a mesh of another shape.
     """
     lead, mesh = lead_of(array, shape), device.mesh
-    if not lead:
-        return mesh.replicated(array)
-    if lead != mesh.lead:
+    if lead and lead != mesh.lead:
         raise ArgumentError(
             f"{operation}: the tensor was spread over a mesh of shape {lead}, and the device is {device!r}: gather it, and spread it anew"
         )
+    if not device.computes or isinstance(array, jax.ShapeDtypeStruct):
+        return None
+    if not lead:
+        return mesh.replicated(array)
     if isinstance(array, jax.core.Tracer):
         return jax.lax.with_sharding_constraint(array, mesh.sharding)
     if isinstance(array, jax.Array) and array.sharding == mesh.sharding:
@@ -225,6 +228,10 @@ def get_device_tensors(tensor: Tensor) -> list[Tensor]:
     lead = lead_of(functional.array, functional.shape)
     if not lead:
         return [Tensor._of(tensor._storage, tensor._spec)]
+    if isinstance(functional.array, jax.core.Tracer) or not active.get().computes:
+        raise ArgumentError(
+            "get_device_tensors: in a plan, and inside jax.jit, grad or vmap, tensors have no values to take apart"
+        )
     if isinstance(functional.array, jax.ShapeDtypeStruct):
         values: Any = np.zeros(functional.array.shape, functional.array.dtype)
     else:
@@ -258,6 +265,8 @@ def aggregate_as_tensor(tensors: Sequence[Tensor], mesh_device: Device | None = 
     if len(tensors) == 1 and mesh_device is None:
         return tensors[0]
     functional = [x._functional() for x in tensors]
+    if any(lead_of(x.array, x.shape) for x in functional):
+        raise ArgumentError("aggregate_as_tensor: a tensor is spread over a mesh already: take it apart by get_device_tensors")
     spec = functional[0].spec
     for x in functional[1:]:
         if x.spec != spec:

@@ -149,11 +149,11 @@ class Device:
 
     def get_device_id(self, coordinate: Any = None) -> int:
         """The number of the chip at `coordinate`, the first by default. Raises ArgumentError if there is none."""
-        ids = np.array(self.get_device_ids()).reshape(self.shape)
-        try:
-            return int(ids[(0,) * ids.ndim if coordinate is None else tuple(coordinate)])
-        except IndexError:
-            raise ArgumentError(f"get_device_id: {coordinate} is not in a mesh of shape {tuple(self.shape)}") from None
+        ids = np.array(self.get_device_ids()).reshape(tuple(self.shape))
+        place = (0,) * ids.ndim if coordinate is None else tuple(coordinate)
+        if len(place) != ids.ndim or not all(0 <= at < size for at, size in zip(place, self.shape, strict=True)):
+            raise ArgumentError(f"get_device_id: {place} is not in a mesh of shape {tuple(self.shape)}")
+        return int(ids[place])
 
     def worker_core_from_logical_core(self, core: CoreCoord) -> CoreCoord:
         """`core` itself: harvesting and the placement of cores on the network are not modelled."""
@@ -203,9 +203,16 @@ class Device:
             raise ArgumentError(f"a mesh of {'one device' if self.mesh.size == 1 else self.shape} cannot become {wanted}")
         if wanted == self.shape or self.mesh.size == 1:
             return
+        self._require_open_by_hand("reshape")
         if self.memory != self._empty:
             raise TTError(f"reshape: tensors are allocated on {self!r}, spread over its shape: reshape it before there are any")
         self._reset(Mesh(tuple(wanted), self.mesh.chips))
+
+    def _require_open_by_hand(self, operation: str) -> None:
+        if self.is_functional:
+            raise NotModelledError(
+                f"{operation}: a plan, or a functionalized program, has one memory, submeshes and other shapes their own: plan each alone"
+            )
 
     def _reset(self, mesh: Mesh) -> None:
         self.profile = self.profile.on(mesh)
@@ -221,6 +228,7 @@ class Device:
         if self.mesh.size == 1:
             self.reshape(wanted)
             return self
+        self._require_open_by_hand("create_submesh")
         mesh = self.mesh.submesh(wanted, (0,) * len(wanted) if offset is None else tuple(offset))
         profile = self.profile.on(mesh)
         device = Device(profile, self._empty.on(mesh), device_id=free_id(), computes=self.computes)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
@@ -26,7 +25,7 @@ def place(device: Device, array: Any, spec: TensorSpec, operation: str) -> Tenso
     Raises OutOfMemoryError, and ArgumentError for an array of another mesh.
     """
     device.require_open()
-    if array is not None and not isinstance(array, jax.ShapeDtypeStruct):
+    if array is not None:
         array = spread(operation, device, array, spec.shape)
     token = active.set(device.context)
     try:
@@ -114,7 +113,7 @@ def copy_device_to_host_tensor(
     if device_tensor.device() is None or host_tensor.device() is not None:
         raise ArgumentError("copy_device_to_host_tensor: needs a device tensor and a host tensor, in this order")
     _require_same("copy_device_to_host_tensor", source.spec, target.spec)
-    host_tensor._storage.write(source.array)
+    host_tensor._storage.tensor = core.Tensor(source.array, target.spec, target.buffer)  # with every chip's, of a mesh
 
 
 def _require_same(operation: str, source: TensorSpec, target: TensorSpec) -> None:
