@@ -46,7 +46,7 @@ class _How(NamedTuple):
     """What a collective's kernel and its traffic need besides the specs.
 
     Attributes:
-        dim: along which tensors are joined or cut.
+        dim: along which tensors are joined or cut; where one chip sends, its place in the group.
         other: the second dimension, or the receiver's place.
     """
 
